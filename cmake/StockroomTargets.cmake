@@ -1,0 +1,45 @@
+# One target a folder, sources listed, links PRIVATE unless the header shows them.
+#
+#   stockroom_library(sr_api_search SOURCES a.cc b.cc DEPS sr_api_domain [PRIVATE_DEPS absl::strings])
+#   stockroom_executable(stockroom-api SOURCES main.cc DEPS ...)
+#   stockroom_test(search_test SOURCES search_test.cc DEPS sr_api_search [LABELS unit])
+
+function(stockroom_common_settings target)
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${target} PRIVATE stockroom_flags)
+endfunction()
+
+function(stockroom_library target)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  stockroom_common_settings(${target})
+  target_link_libraries(${target} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+function(stockroom_executable target)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${target} ${ARG_SOURCES})
+  stockroom_common_settings(${target})
+  target_link_libraries(${target} PRIVATE ${ARG_DEPS})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# Every test binary is one CTest test; gtest itself names the cases.
+function(stockroom_test target)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${target} ${ARG_SOURCES})
+  stockroom_common_settings(${target})
+  target_link_libraries(${target} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${target} COMMAND ${target})
+  set_tests_properties(${target} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()
+
+# One unit that includes grpcpp costs seconds to compile; the precompiled header pays for itself
+# from the second unit on.
+function(stockroom_precompile_grpc target)
+  target_precompile_headers(${target} PRIVATE <grpcpp/grpcpp.h> <memory> <string> <vector>)
+endfunction()

@@ -1,0 +1,89 @@
+// The nouns of the catalogue.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "services/common/base/digest.h"
+
+namespace stockroom::api {
+
+// Values are stored in the database: never renumber.
+enum class Visibility { kPublic = 1, kUnlisted = 2, kPrivate = 3 };
+enum class ImageState {
+  kUploading = 1,
+  kPending = 2,
+  kProcessing = 3,
+  kReady = 4,
+  kFlagged = 5,
+  kRejected = 6,
+  kFailed = 7,
+};
+
+struct Rendition {
+  std::string preset;
+  std::string recipe;  // resolved canonical text
+  std::string key;     // services/common/recipe
+  std::string format;
+  std::string media_type;
+  int32_t width = 0;
+  int32_t height = 0;
+  int64_t size_bytes = 0;
+  Digest sha256;  // of the rendition's bytes
+
+  friend bool operator==(const Rendition&, const Rendition&) = default;
+};
+
+// Known once a worker has seen the image.
+struct ImageFacts {
+  int32_t width = 0;  // upright
+  int32_t height = 0;
+  std::string format;
+  std::string media_type;
+  int32_t frames = 0;
+  std::optional<absl::Time> taken_time;
+
+  friend bool operator==(const ImageFacts&, const ImageFacts&) = default;
+};
+
+// What the uploader says about an image, and may change later.
+struct Description {
+  std::string title;
+  std::string description;
+  std::vector<std::string> tags;
+  std::string license;
+  std::map<std::string, std::string> attributes;
+  Visibility visibility = Visibility::kPublic;
+
+  friend bool operator==(const Description&, const Description&) = default;
+};
+
+struct Image {
+  std::string id;  // UUIDv7
+  std::string owner;
+  Description described;
+  std::string filename;
+  ImageState state = ImageState::kPending;
+  std::string failure_reason;
+
+  Digest sha256;
+  std::string md5;  // 16 bytes
+  int64_t size_bytes = 0;
+
+  ImageFacts facts;
+  std::map<std::string, std::string> analysis;  // processor name to JSON text (always an object)
+  std::vector<Rendition> renditions;
+
+  absl::Time create_time;
+  absl::Time update_time;
+  int64_t revision = 0;  // 1 after creation, grows by one with every committed change
+
+  friend bool operator==(const Image&, const Image&) = default;
+};
+
+}  // namespace stockroom::api

@@ -1,0 +1,64 @@
+// Every public RPC as a plain function over messages. Both front ends (gRPC and the REST gateway)
+// call through this table, so that they can not differ.
+#pragma once
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "services/api/domain/principal.h"
+#include "services/common/base/call_context.h"
+
+namespace stockroom::api {
+
+using MessagePtr = std::unique_ptr<google::protobuf::Message>;
+
+struct UnaryMethod {
+  const google::protobuf::MethodDescriptor* descriptor = nullptr;
+  // May wait for SQL or other threads: must run on an executor.
+  bool blocking = true;
+  // `request` is of the method's input type, the answer of its output type.
+  std::function<absl::StatusOr<MessagePtr>(const CallContext&, const Principal&,
+                                           const google::protobuf::Message& request)>
+      call;
+};
+
+// One running upload. At most one operation at a time; destroying it before Finish has called back
+// abandons the upload and nothing becomes visible. Callbacks must not block.
+class StreamedCall {
+ public:
+  virtual ~StreamedCall() = default;
+  virtual void Write(std::string chunk, absl::AnyInvocable<void(absl::Status)> done) = 0;
+  virtual void Finish(absl::AnyInvocable<void(absl::StatusOr<MessagePtr>)> done) = 0;
+};
+
+// A client-streaming RPC with the option stockroom.v1.streamed_body. Never blocks.
+struct StreamedMethod {
+  const google::protobuf::MethodDescriptor* descriptor = nullptr;
+  // `first` is a request whose header field is set.
+  std::function<absl::StatusOr<std::unique_ptr<StreamedCall>>(
+      const CallContext&, const Principal&, const google::protobuf::Message& first)>
+      begin;
+};
+
+// Filled by main, then only read.
+class MethodTable {
+ public:
+  void Add(UnaryMethod method) { unary_.push_back(std::move(method)); }
+  void Add(StreamedMethod method) { streamed_.push_back(std::move(method)); }
+
+  const std::vector<UnaryMethod>& unary() const { return unary_; }
+  const std::vector<StreamedMethod>& streamed() const { return streamed_; }
+
+ private:
+  std::vector<UnaryMethod> unary_;
+  std::vector<StreamedMethod> streamed_;
+};
+
+}  // namespace stockroom::api

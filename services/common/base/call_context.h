@@ -1,0 +1,30 @@
+// What every call carries from the edge to the last process: who it is for logs, how long it may
+// take, and whether anyone still waits.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "services/common/base/cancellation.h"
+
+namespace stockroom {
+
+struct CallContext {
+  std::string request_id;
+  // Every call has one; there is no "for ever".
+  absl::Time deadline;
+  // Never null.
+  std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
+
+  // A context of its own: fresh request id, `timeout` from now.
+  static CallContext WithTimeout(absl::Duration timeout);
+
+  absl::Duration TimeLeft() const { return deadline - absl::Now(); }
+  // CANCELLED or DEADLINE_EXCEEDED when the work is in vain, else OK. Check it in loops.
+  absl::Status Check() const;
+};
+
+}  // namespace stockroom

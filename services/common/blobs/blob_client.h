@@ -1,0 +1,106 @@
+// Bytes, as api and imageproc see them: streams in and out of the file server.
+//
+// Everything is asynchronous. Callbacks run on threads that must not block (gRPC reactions); hand
+// work on to an executor. A callback may run before the call that takes it has returned. Every
+// stream has at most one operation in flight.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "services/common/base/call_context.h"
+#include "services/common/base/digest.h"
+
+namespace stockroom {
+
+struct BlobInfo {
+  Digest sha256;
+  std::string md5;  // 16 bytes
+  int64_t size = 0;
+};
+
+struct StoredBlob {
+  BlobInfo info;
+  bool existed = false;  // the store held these bytes before
+};
+
+struct RenditionInfo {
+  Digest sha256;  // of the rendition's own bytes: its ETag
+  int64_t size = 0;
+};
+
+struct RenditionAddress {
+  Digest original;
+  std::string key;  // 32 lower-case hex digits, see services/common/recipe
+};
+
+struct ByteRange {
+  int64_t offset = 0;
+  int64_t length = 0;  // 0: to the end
+};
+
+// One thing being written. Destroying it before Finish has called back abandons it: nothing becomes
+// visible and its callbacks do not run any more.
+template <typename Result>
+class ByteWriter {
+ public:
+  virtual ~ByteWriter() = default;
+
+  // `done` runs when the next Write may be made (the peer's flow control has room) or with the error
+  // that ended the stream. `chunk` may be empty; at most 1 MiB.
+  virtual void Write(std::string chunk, absl::AnyInvocable<void(absl::Status)> done) = 0;
+
+  // Ends the stream. For blobs an OK result means durable. Call once, with no Write in flight.
+  virtual void Finish(absl::AnyInvocable<void(absl::StatusOr<Result>)> done) = 0;
+};
+using BlobWriter = ByteWriter<StoredBlob>;
+using RenditionWriter = ByteWriter<RenditionInfo>;
+
+// One thing being read. Destroying it cancels the transfer; no callback runs after that.
+template <typename Info>
+class ByteReader {
+ public:
+  virtual ~ByteReader() = default;
+
+  // What is being read: whole size and digest, whatever the range. Call first, once.
+  virtual void Open(absl::AnyInvocable<void(absl::StatusOr<Info>)> done) = 0;
+
+  // The next piece, or nullopt after the last one. After an error nothing more comes.
+  virtual void Read(absl::AnyInvocable<void(absl::StatusOr<std::optional<std::string>>)> done) = 0;
+};
+using BlobReader = ByteReader<BlobInfo>;
+using RenditionReader = ByteReader<RenditionInfo>;
+
+struct PutBlobOptions {
+  int64_t max_bytes = 0;  // 0: the server's own limit
+  std::optional<Digest> expected_sha256;
+};
+
+// Thread-safe. Errors are those of proto/stockroom/internal/blobs.proto. The context's deadline and
+// cancellation end every stream; its request id travels along.
+class BlobClient {
+ public:
+  virtual ~BlobClient() = default;
+
+  virtual std::unique_ptr<BlobWriter> PutBlob(const CallContext& context, PutBlobOptions options) = 0;
+  virtual std::unique_ptr<BlobReader> GetBlob(const CallContext& context, const Digest& digest,
+                                              ByteRange range) = 0;
+  virtual void StatBlob(const CallContext& context, const Digest& digest,
+                        absl::AnyInvocable<void(absl::StatusOr<BlobInfo>)> done) = 0;
+
+  virtual std::unique_ptr<RenditionWriter> PutRendition(const CallContext& context,
+                                                        RenditionAddress address) = 0;
+  virtual std::unique_ptr<RenditionReader> GetRendition(const CallContext& context,
+                                                        RenditionAddress address,
+                                                        ByteRange range) = 0;
+  // `done` gets how many were removed.
+  virtual void DeleteRenditions(const CallContext& context, const Digest& original,
+                                absl::AnyInvocable<void(absl::StatusOr<int>)> done) = 0;
+};
+
+}  // namespace stockroom
