@@ -332,8 +332,8 @@ class ClientBidiImpl final : public grpc::ClientBidiReactor<Out, In>, public Bid
 
   void Begin(std::shared_ptr<ClientBidiImpl> self) {
     self_ = self;
-    handler_->OnOpen(self);
     this->AddHold();  // for Send and Close from outside a reaction
+    handler_->OnOpen(self);
     this->StartRead(&in_);
     this->StartCall();
   }
