@@ -109,11 +109,14 @@ void Transport::OnReadable() {
   if (!gone_) return;
   char byte;
   const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  const bool alive = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
-  if (alive) return;
+  if (n > 0) return;  // the next request is here already; what comes behind it can not be seen
   std::function<void()> gone = std::move(gone_);
   gone_ = {};
-  gone();
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    WatchForClose(std::move(gone));
+  } else {
+    gone();
+  }
 }
 
 void Transport::Close() {

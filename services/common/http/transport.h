@@ -26,6 +26,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
 
   // Bytes that were received and not used yet.
   std::string& buffer() { return buffer_; }
+  const std::string& buffer() const { return buffer_; }
 
   // Appends at most `max` bytes to buffer() and returns how many; 0 at the end of the stream.
   // DEADLINE_EXCEEDED once `deadline` has passed, UNAVAILABLE if the connection broke.
