@@ -18,13 +18,17 @@ HealthProbe::HealthProbe(BlobBackend& backend, absl::Duration interval,
       last_(Unavailable("STARTING", "the store has not been probed yet")),
       thread_([this] { Run(); }) {}
 
-HealthProbe::~HealthProbe() {
+HealthProbe::~HealthProbe() { Stop(); }
+
+void HealthProbe::Stop() {
   {
     MutexLock lock(mu_);
     stopping_ = true;
     wake_.NotifyAll();
   }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+  MutexLock lock(mu_);
+  last_ = Unavailable("SHUTTING_DOWN", "the file server is shutting down");
 }
 
 absl::Status HealthProbe::last() const {

@@ -20,8 +20,9 @@ class HealthProbe {
   // between OK and not OK.
   HealthProbe(BlobBackend& backend, absl::Duration interval,
               std::function<void(const absl::Status&)> on_change, Metrics& metrics);
-  // Joins the thread.
   ~HealthProbe();
+  // Joins the thread; from then on last() says that the process is stopping. Idempotent.
+  void Stop();
   HealthProbe(const HealthProbe&) = delete;
   HealthProbe& operator=(const HealthProbe&) = delete;
 
