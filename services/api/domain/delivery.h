@@ -45,9 +45,10 @@ class Delivery {
   using Found = absl::AnyInvocable<void(absl::StatusOr<Deliverable>)>;
   using Opened = absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<ByteSource>>)>;
 
-  // `extension` as in the URL ("jpg"). NOT_FOUND: no such image (or not for this principal), no such
-  // preset, or the preset exists with another extension (the message says which). FAILED_PRECONDITION
-  // with reason IMAGE_NOT_READY or IMAGE_FAILED: the rendition does not exist (yet).
+  // `extension` as in the URL ("jpg"). NOT_FOUND: no such image (or not for this principal), no
+  // such preset, or the preset exists with another extension (the message says which).
+  // FAILED_PRECONDITION with reason IMAGE_NOT_READY or IMAGE_FAILED: the rendition does not exist
+  // (yet).
   virtual void FindRendition(const CallContext& context, const Principal& who,
                              const std::string& image_id, const std::string& preset,
                              const std::string& extension, Found done) = 0;

@@ -1,5 +1,5 @@
-// The truth about images, jobs and events. One seam for memory, SQLite and MySQL; the contract suite
-// tests/contract/metadata_store_contract.h says in detail what each must do.
+// The truth about images, jobs and events. One seam for memory, SQLite and MySQL; the contract
+// suite tests/contract/metadata_store_contract.h says in detail what each must do.
 #pragma once
 
 #include <cstdint>
@@ -107,8 +107,8 @@ struct Event {
 };
 
 // Thread-safe and blocking: call it from an executor, never from a gRPC reaction or the HTTP loop.
-// Each call is one transaction: it happens wholly and durably, or not at all. A call that fails with
-// UNAVAILABLE or UNKNOWN may nevertheless have happened.
+// Each call is one transaction: it happens wholly and durably, or not at all. A call that fails
+// with UNAVAILABLE or UNKNOWN may nevertheless have happened.
 //
 // Errors of every call: UNAVAILABLE (the database is away or busy for too long), INTERNAL.
 class MetadataStore {
@@ -134,14 +134,15 @@ class MetadataStore {
 
   // Removes the row and its jobs, writes image.deleted. Returns what was removed. `check` sees the
   // image first; its error is returned and nothing changes. NOT_FOUND.
-  virtual absl::StatusOr<Image> DeleteImage(const std::string& id, absl::Time now,
-                                            const std::function<absl::Status(const Image&)>& check) = 0;
+  virtual absl::StatusOr<Image> DeleteImage(
+      const std::string& id, absl::Time now,
+      const std::function<absl::Status(const Image&)>& check) = 0;
 
   // Does any image refer to these bytes?
   virtual absl::StatusOr<bool> IsReferenced(const Digest& digest) = 0;
 
-  // Jobs whose time has come and whose lease, if any, has run out; oldest first. Their images become
-  // PROCESSING (no event: searches show only READY ones).
+  // Jobs whose time has come and whose lease, if any, has run out; oldest first. Their images
+  // become PROCESSING (no event: searches show only READY ones).
   virtual absl::StatusOr<std::vector<LeasedJob>> LeaseJobs(const LeaseRequest& request) = 0;
   // Moves the ends of these leases; returns those that are still held, the others were lost.
   virtual absl::StatusOr<std::vector<JobRef>> RenewLeases(std::span<const JobRef> jobs,
@@ -155,8 +156,8 @@ class MetadataStore {
   // whose re-processing failed stays READY.
   virtual absl::StatusOr<Image> FailJob(const JobRef& job, const std::string& reason,
                                         absl::Time now) = 0;
-  // Gives the job back, to be leased at `not_before` or later; the image is PENDING (or READY, if it
-  // had been processed before). Token as above.
+  // Gives the job back, to be leased at `not_before` or later; the image is PENDING (or READY, if
+  // it had been processed before). Token as above.
   virtual absl::Status ReleaseJob(const JobRef& job, ReleaseKind kind, absl::Time not_before) = 0;
   // Ends the leases of every holder: for the start of the only api on a database that one process
   // owns (SQLite). Attempts stay counted. Returns how many.

@@ -23,6 +23,8 @@ inline bool MayRead(const Principal& who, const Image& image) {
 inline bool MayFind(const Principal& who, const Image& image) {
   return image.described.visibility == Visibility::kPublic || image.owner == who.subject;
 }
-inline bool MayChange(const Principal& who, const Image& image) { return image.owner == who.subject; }
+inline bool MayChange(const Principal& who, const Image& image) {
+  return image.owner == who.subject;
+}
 
 }  // namespace stockroom::api

@@ -58,7 +58,7 @@ class ConfigSchema {
   struct Entry {
     std::string key;
     std::string help;
-    std::string expected;  // "an integer from 1 to 65535"
+    std::string expected;      // "an integer from 1 to 65535"
     std::string default_text;  // as YAML
     enum class Shape { kScalar, kList, kMap } shape = Shape::kScalar;
     bool is_bool = false;
@@ -91,7 +91,8 @@ absl::StatusOr<LoadedConfig> LoadConfig(const ConfigSchema& schema, int argc,
 // True for host:port whose host is loopback (127.0.0.0/8, ::1, localhost).
 bool IsLoopbackAddress(std::string_view host_port);
 
-// Invariant of the front door: anything but loopback without authentication needs `allow_anonymous`.
+// Invariant of the front door: anything but loopback without authentication needs
+// `allow_anonymous`.
 absl::Status CheckMayBind(std::string_view key, std::string_view host_port, bool allow_anonymous);
 
 // host:port split; IPv6 hosts in brackets. INVALID_ARGUMENT says what is expected.

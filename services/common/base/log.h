@@ -19,14 +19,14 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
 
 class LogValue {
  public:
-  LogValue(std::string_view v) : value_(std::string(v)) {}            // NOLINT(google-explicit-constructor)
-  LogValue(const std::string& v) : value_(v) {}                       // NOLINT(google-explicit-constructor)
-  LogValue(const char* v) : value_(std::string(v)) {}                 // NOLINT(google-explicit-constructor)
-  LogValue(bool v) : value_(v) {}                                     // NOLINT(google-explicit-constructor)
-  LogValue(double v) : value_(v) {}                                   // NOLINT(google-explicit-constructor)
-  LogValue(const absl::Status& v) : value_(v.ToString()) {}           // NOLINT(google-explicit-constructor)
+  LogValue(std::string_view v) : value_(std::string(v)) {}   // NOLINT(google-explicit-constructor)
+  LogValue(const std::string& v) : value_(v) {}              // NOLINT(google-explicit-constructor)
+  LogValue(const char* v) : value_(std::string(v)) {}        // NOLINT(google-explicit-constructor)
+  LogValue(bool v) : value_(v) {}                            // NOLINT(google-explicit-constructor)
+  LogValue(double v) : value_(v) {}                          // NOLINT(google-explicit-constructor)
+  LogValue(const absl::Status& v) : value_(v.ToString()) {}  // NOLINT(google-explicit-constructor)
   template <typename Int, typename = std::enable_if_t<std::is_integral_v<Int>>>
-  LogValue(Int v) : value_(static_cast<int64_t>(v)) {}                // NOLINT(google-explicit-constructor)
+  LogValue(Int v) : value_(static_cast<int64_t>(v)) {}  // NOLINT(google-explicit-constructor)
 
   const std::variant<std::string, bool, double, int64_t>& value() const { return value_; }
 

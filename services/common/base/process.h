@@ -14,8 +14,8 @@ void PrepareSignals();
 // process at once (exit code 130), for people who do not want to wait for the drain.
 int WaitForStopSignal();
 
-// Ends the process with exit code 1 if `drain_limit` passes before the returned object is destroyed:
-// a drain that hangs must not hang the machine's shutdown.
+// Ends the process with exit code 1 if `drain_limit` passes before the returned object is
+// destroyed: a drain that hangs must not hang the machine's shutdown.
 class DrainWatchdog {
  public:
   explicit DrainWatchdog(absl::Duration drain_limit);

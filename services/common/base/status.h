@@ -55,17 +55,18 @@ absl::Status ErrnoStatus(int error, std::string_view what);
 }  // namespace stockroom
 
 // Returns from the enclosing function when `expr` is not OK.
-#define SR_RETURN_IF_ERROR(expr)                             \
-  do {                                                       \
+#define SR_RETURN_IF_ERROR(expr)                              \
+  do {                                                        \
     if (absl::Status sr_status_ = (expr); !sr_status_.ok()) { \
-      return sr_status_;                                     \
-    }                                                        \
+      return sr_status_;                                      \
+    }                                                         \
   } while (false)
 
 #define SR_CONCAT_INNER_(a, b) a##b
 #define SR_CONCAT_(a, b) SR_CONCAT_INNER_(a, b)
 // SR_ASSIGN_OR_RETURN(auto x, Compute()); returns the error, else declares x.
-#define SR_ASSIGN_OR_RETURN(lhs, expr) SR_ASSIGN_OR_RETURN_(SR_CONCAT_(sr_statusor_, __LINE__), lhs, expr)
+#define SR_ASSIGN_OR_RETURN(lhs, expr) \
+  SR_ASSIGN_OR_RETURN_(SR_CONCAT_(sr_statusor_, __LINE__), lhs, expr)
 #define SR_ASSIGN_OR_RETURN_(tmp, lhs, expr) \
   auto tmp = (expr);                         \
   if (!tmp.ok()) return tmp.status();        \

@@ -51,8 +51,8 @@ class ByteWriter {
  public:
   virtual ~ByteWriter() = default;
 
-  // `done` runs when the next Write may be made (the peer's flow control has room) or with the error
-  // that ended the stream. `chunk` may be empty; at most 1 MiB.
+  // `done` runs when the next Write may be made (the peer's flow control has room) or with the
+  // error that ended the stream. `chunk` may be empty; at most 1 MiB.
   virtual void Write(std::string chunk, absl::AnyInvocable<void(absl::Status)> done) = 0;
 
   // Ends the stream. For blobs an OK result means durable. Call once, with no Write in flight.
@@ -87,7 +87,8 @@ class BlobClient {
  public:
   virtual ~BlobClient() = default;
 
-  virtual std::unique_ptr<BlobWriter> PutBlob(const CallContext& context, PutBlobOptions options) = 0;
+  virtual std::unique_ptr<BlobWriter> PutBlob(const CallContext& context,
+                                              PutBlobOptions options) = 0;
   virtual std::unique_ptr<BlobReader> GetBlob(const CallContext& context, const Digest& digest,
                                               ByteRange range) = 0;
   virtual void StatBlob(const CallContext& context, const Digest& digest,

@@ -4,7 +4,8 @@
 //   recipe  = step *("/" step)
 //   step    = "fit=" W "x" H      fit inside W x H pixels, keep the ratio, never enlarge; 0 leaves
 //                                 a side free, at most one may be 0; 1 to 16384
-//           / "format=" F         jpeg, png, webp or auto (auto is resolved by the decoder: jpeg, or
+//           / "format=" F         jpeg, png, webp or auto (auto is resolved by the decoder: jpeg,
+//           or
 //                                 webp if the image has alpha)
 //           / "q=" N              encoder quality 1 to 100; 80 if absent; not with png
 // Each step at most once, any order on input; canonical order is fit, format, q, each always

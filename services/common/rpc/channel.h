@@ -16,6 +16,7 @@ struct ChannelOptions {
 };
 
 // `target` is host:port or a gRPC name such as dns:///workers:50052.
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target, const ChannelOptions& options);
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
+                                           const ChannelOptions& options);
 
 }  // namespace stockroom::rpc

@@ -40,8 +40,9 @@ void CallUnary(const CallContext& call, Request request, Start start,
   state->request = std::move(request);
   state->done = std::move(done);
   ApplyTo(state->context, call);
-  state->cancel = call.cancellation->OnCancel(
-      [weak = std::weak_ptr<State>(state)] { if (auto s = weak.lock()) s->context.TryCancel(); });
+  state->cancel = call.cancellation->OnCancel([weak = std::weak_ptr<State>(state)] {
+    if (auto s = weak.lock()) s->context.TryCancel();
+  });
   start(&state->context, &state->request, &state->response, [state](grpc::Status status) {
     state->cancel.reset();
     auto finished = std::move(state->done);
@@ -53,7 +54,8 @@ void CallUnary(const CallContext& call, Request request, Start start,
   });
 }
 
-// ---- client streaming -----------------------------------------------------------------------------
+// ---- client streaming
+// -----------------------------------------------------------------------------
 
 // start(ClientContext*, Response*, grpc::ClientWriteReactor<Request>*)
 //
@@ -171,7 +173,8 @@ class ClientWriter {
     static absl::Status Failure(const absl::Status& status) {
       return status.ok() ? absl::AbortedError("the peer ended the upload early") : status;
     }
-    void Answer(absl::AnyInvocable<void(absl::StatusOr<Response>)> done) SR_NO_THREAD_SAFETY_ANALYSIS {
+    void Answer(absl::AnyInvocable<void(absl::StatusOr<Response>)> done)
+        SR_NO_THREAD_SAFETY_ANALYSIS {
       if (final_status_->ok()) {
         done(std::move(response));
       } else {
@@ -195,7 +198,8 @@ class ClientWriter {
   std::shared_ptr<Call> call_;
 };
 
-// ---- server streaming -----------------------------------------------------------------------------
+// ---- server streaming
+// -----------------------------------------------------------------------------
 
 // start(ClientContext*, const Request*, grpc::ClientReadReactor<Response>*)
 //
@@ -312,7 +316,8 @@ class ClientReader {
   std::shared_ptr<Call> call_;
 };
 
-// ---- bidirectional --------------------------------------------------------------------------------
+// ---- bidirectional
+// --------------------------------------------------------------------------------
 
 namespace internal {
 
@@ -429,8 +434,8 @@ class ClientBidiImpl final : public grpc::ClientBidiReactor<Out, In>, public Bid
 }  // namespace internal
 
 // Opens a bidirectional stream without a deadline of its own (the caller bounds its life and Aborts
-// it). `start(ClientContext*, grpc::ClientBidiReactor<Out, In>*)`. `handler` gets OnOpen before this
-// returns, and OnClosed exactly once.
+// it). `start(ClientContext*, grpc::ClientBidiReactor<Out, In>*)`. `handler` gets OnOpen before
+// this returns, and OnClosed exactly once.
 template <typename In, typename Out, typename Start>
 void OpenBidi(Start start, std::shared_ptr<BidiHandler<In, Out>> handler) {
   auto stream = std::make_shared<internal::ClientBidiImpl<In, Out>>(std::move(handler));

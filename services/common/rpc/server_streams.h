@@ -2,9 +2,10 @@
 // that name grpc reactors.
 //
 // A handler implements one of the *Handler interfaces. gRPC reactions call it, so its methods must
-// not block. Streams are shared: a stream kept past the end of its call is harmless, its methods then
-// do nothing. A call ends only after somebody called Finish (Close for bidirectional ones), also when
-// the client is gone; then OnClosed comes, exactly once and last, and the handler is released.
+// not block. Streams are shared: a stream kept past the end of its call is harmless, its methods
+// then do nothing. A call ends only after somebody called Finish (Close for bidirectional ones),
+// also when the client is gone; then OnClosed comes, exactly once and last, and the handler is
+// released.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -248,7 +249,8 @@ grpc::ServerWriteReactor<Response>* ServeWrites(grpc::CallbackServerContext* con
                                                     std::move(handler));
 }
 
-// ---- bidirectional --------------------------------------------------------------------------------
+// ---- bidirectional
+// --------------------------------------------------------------------------------
 
 // Past this many waiting messages the peer is considered not to read.
 inline constexpr size_t kMaxQueuedMessages = 1024;
