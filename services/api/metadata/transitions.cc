@@ -10,9 +10,10 @@ namespace {
 
 absl::Status CheckText(std::string_view field, std::string_view text) {
   if (IsCleanUtf8(text)) return absl::OkStatus();
-  return MakeStatus(absl::StatusCode::kInvalidArgument,
-                    std::string(field) + " is not valid UTF-8 text without NUL",
-                    {.reason = "INVALID_TEXT", .violations = {{std::string(field), "expected UTF-8"}}});
+  return MakeStatus(
+      absl::StatusCode::kInvalidArgument,
+      std::string(field) + " is not valid UTF-8 text without NUL",
+      {.reason = "INVALID_TEXT", .violations = {{std::string(field), "expected UTF-8"}}});
 }
 
 absl::Status CheckPairs(std::string_view field, const std::map<std::string, std::string>& pairs) {
@@ -32,7 +33,8 @@ absl::Status CheckRenditions(const std::vector<Rendition>& renditions) {
   return absl::OkStatus();
 }
 
-// Decoder messages may quote bytes of the file. Losing such a message would lose the failure itself.
+// Decoder messages may quote bytes of the file. Losing such a message would lose the failure
+// itself.
 std::string CleanReason(std::string_view reason) {
   if (IsCleanUtf8(reason)) return std::string(reason);
   std::string clean;

@@ -1,5 +1,5 @@
-// What each call does to an image, free of any storage: every MetadataStore uses these, so that they
-// can not drift apart. Pure functions.
+// What each call does to an image, free of any storage: every MetadataStore uses these, so that
+// they can not drift apart. Pure functions.
 #pragma once
 
 #include <functional>
