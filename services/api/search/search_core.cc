@@ -67,7 +67,7 @@ void SearchCore::Add(Batch batch) {
     for (const TermId term : document.words) {
       if (term != kFieldEnd) post(postings_[term]);
     }
-    for (const std::string& tag : document.tags) post(tag_postings_[tag]);
+    for (const std::string& tag : std::exchange(document.tags, {})) post(tag_postings_[tag]);
     const Image& image = *document.image;
     slot_of_[image.id] = slot;
     keys_.push_back({absl::ToUnixNanos(image.create_time), image.id});

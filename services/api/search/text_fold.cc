@@ -86,7 +86,8 @@ CharKind KindOf(UChar32 c) {
   if (category & (U_GC_L_MASK | U_GC_N_MASK)) {
     return IsWrittenWithoutSpaces(c) ? CharKind::kAlone : CharKind::kRun;
   }
-  return category & U_GC_SO_MASK ? CharKind::kAlone : CharKind::kSeparator;
+  // U+FFFD stands for what is not text.
+  return (category & U_GC_SO_MASK) && c != 0xFFFD ? CharKind::kAlone : CharKind::kSeparator;
 }
 
 }  // namespace
