@@ -1,0 +1,115 @@
+#include "services/common/http/body_reader.h"
+
+#include <algorithm>
+
+#include "services/common/base/status.h"
+#include "services/common/http/problem.h"
+
+namespace stockroom::http {
+namespace {
+
+constexpr size_t kPiece = 256 << 10;
+constexpr int64_t kCheap = 64 << 10;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
+BodyReader::BodyReader(Transport& transport, const RequestHead& head, Options options,
+                       CallContext& context)
+    : transport_(transport),
+      context_(context),
+      options_(options),
+      length_(head.chunked ? std::nullopt
+                           : std::optional<int64_t>(head.content_length.value_or(0))),
+      must_continue_(head.expect_continue) {
+  if (head.chunked) {
+    decoder_.emplace();
+  } else {
+    left_ = *length_;
+    finished_ = left_ == 0;
+  }
+  WatchIfFinished();
+}
+
+void BodyReader::WatchIfFinished() {
+  if (!finished_) return;
+  transport_.WatchForClose([cancellation = context_.cancellation] { cancellation->Cancel(); });
+}
+
+absl::Status BodyReader::Fail(absl::Status error) {
+  failed_ = error;
+  return error;
+}
+
+Task<absl::Status> BodyReader::Fill() {
+  if (must_continue_) {
+    must_continue_ = false;
+    absl::Status sent = co_await transport_.Write(kContinue, {}, options_.write_timeout);
+    if (!sent.ok()) co_return sent;
+  }
+  const absl::StatusOr<size_t> n =
+      co_await transport_.ReadSome(kPiece, Transport::In(options_.idle_timeout));
+  if (n.ok() && *n > 0) co_return absl::OkStatus();
+  if (absl::IsDeadlineExceeded(n.status())) {
+    co_return MakeError(absl::StatusCode::kDeadlineExceeded, "BODY_TIMEOUT",
+                        "the rest of the body did not arrive in time");
+  }
+  context_.cancellation->Cancel();
+  co_return MakeError(absl::StatusCode::kCancelled, "CLIENT_GONE",
+                      "the connection ended before the body did");
+}
+
+// Moves what the transport has received into `piece`.
+absl::Status BodyReader::Take(std::string* piece) {
+  std::string& buffer = transport_.buffer();
+  if (decoder_) {
+    SR_ASSIGN_OR_RETURN(const size_t used, decoder_->Feed(buffer, piece));
+    buffer.erase(0, used);
+    finished_ = decoder_->done();
+  } else if (left_ >= static_cast<int64_t>(buffer.size())) {
+    *piece = std::move(buffer);
+    buffer.clear();
+    left_ -= static_cast<int64_t>(piece->size());
+    finished_ = left_ == 0;
+  } else {
+    *piece = buffer.substr(0, static_cast<size_t>(left_));
+    buffer.erase(0, static_cast<size_t>(left_));
+    left_ = 0;
+    finished_ = true;
+  }
+  WatchIfFinished();
+  taken_ += static_cast<int64_t>(piece->size());
+  return taken_ > options_.max_bytes ? BodyTooLarge(options_.max_bytes) : absl::OkStatus();
+}
+
+Task<ByteResult> BodyReader::Read() {
+  while (failed_.ok()) {
+    if (finished_) co_return std::optional<std::string>();
+    if (transport_.buffer().empty()) {
+      absl::Status filled = co_await Fill();
+      if (!filled.ok()) co_return Fail(filled);
+    }
+    std::string piece;
+    absl::Status taken = Take(&piece);
+    if (!taken.ok()) co_return Fail(taken);
+    if (!piece.empty()) co_return std::optional<std::string>(std::move(piece));
+  }
+  co_return failed_;
+}
+
+bool BodyReader::CheapToDrop() const {
+  if (finished_) return true;
+  // A client that waits for "100 Continue" may or may not send the body after a final answer.
+  if (!failed_.ok() || must_continue_ || decoder_ || *length_ > options_.max_bytes) return false;
+  return left_ - static_cast<int64_t>(transport_.buffer().size()) <= kCheap;
+}
+
+Task<bool> BodyReader::Drop() {
+  while (!finished_) {
+    const ByteResult piece = co_await Read();
+    if (!piece.ok()) co_return false;
+  }
+  co_return true;
+}
+
+}  // namespace stockroom::http

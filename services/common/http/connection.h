@@ -1,0 +1,96 @@
+// One connection's life: head, handler, answer, again. Internal to services/common/http.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "services/common/base/metrics.h"
+#include "services/common/base/mutex.h"
+#include "services/common/http/body_reader.h"
+#include "services/common/http/response_head.h"
+#include "services/common/http/router.h"
+#include "services/common/http/server.h"
+#include "services/common/http/transport.h"
+
+namespace stockroom::http {
+
+class Connection;
+
+// What connections share. Outlives them: the server waits until none is registered.
+class ServerState {
+ public:
+  ServerState(const ServerOptions& server_options, Router server_router, Metrics& metrics);
+
+  void Count(const Route* route, int status, absl::Duration took);
+
+  void Register(Connection* connection);
+  void Unregister(Connection* connection);
+  int connections();
+  // Tells every connection.
+  void DrainAll();
+  void AbortAll();
+  // False if some are left after `limit`.
+  bool WaitUntilNone(absl::Duration limit);
+
+  const ServerOptions options;
+  const Router router;
+  std::atomic<bool> draining = false;
+  Gauge& in_flight;
+  Counter& refused_connections;
+  Counter& refused_requests;
+
+ private:
+  struct RouteMetrics {
+    Counter* by_class[6] = {};
+    Histogram* seconds = nullptr;
+  };
+  RouteMetrics MakeMetrics(Metrics& metrics, const std::string& route, const std::string& method);
+
+  std::map<const Route*, RouteMetrics> route_metrics_;  // nullptr: no route matched
+  Gauge& open_;
+  Mutex mu_;
+  CondVar changed_;
+  std::set<Connection*> connections_ SR_GUARDED_BY(mu_);
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // `reserve`: past the limit; only operational routes are served.
+  Connection(boost::asio::ip::tcp::socket socket, ServerState& state, bool reserve);
+  ~Connection();
+
+  // Serves until the connection ends. Runs on the socket's strand and keeps `self` alive.
+  static Task<void> Run(std::shared_ptr<Connection> self);
+
+  // From any thread: close when idle, else after the running request.
+  void Drain();
+  // From any thread: cancel the running request and close.
+  void Abort();
+
+ private:
+  struct Exchange;
+
+  Task<bool> ServeOne();
+  Task<absl::StatusOr<std::optional<RequestHead>>> ReadHead();
+  Task<bool> RefuseHead(const absl::Status& error);
+  Task<void> Answer(Exchange& exchange, RequestBody& body);
+  absl::Status Admit(const Exchange& exchange) const;
+  Task<Response> RunHandler(Exchange& exchange);
+  Task<absl::Status> Send(Exchange& exchange);
+  Task<absl::Status> SendStream(Exchange& exchange, Framing framing, std::string first);
+  void Finish(const Exchange& exchange, const absl::Status& sent);
+  bool draining() const { return state_.draining.load(std::memory_order_relaxed); }
+
+  ServerState& state_;
+  const bool reserve_;
+  const boost::asio::any_io_executor strand_;
+  std::shared_ptr<Transport> transport_;
+  // Waiting for a request's first byte.
+  bool idle_ = false;
+  // Of the running request.
+  std::shared_ptr<Cancellation> running_;
+};
+
+}  // namespace stockroom::http

@@ -1,0 +1,176 @@
+#include "services/common/http/server.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/strand.hpp>
+#include <future>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/base/config.h"
+#include "services/common/base/log.h"
+#include "services/common/base/status.h"
+#include "services/common/http/connection.h"
+
+namespace stockroom::http {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+// Connections taken past the limit so that probes still get through; see ServerOptions.
+constexpr int kReserve = 16;
+// Out of descriptors or memory: waiting is all that helps.
+constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+
+absl::StatusOr<tcp::endpoint> Resolve(asio::io_context& io, const std::string& listen) {
+  SR_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(listen));
+  boost::system::error_code error;
+  tcp::resolver resolver(io);
+  const auto found = resolver.resolve(address.host, absl::StrCat(address.port),
+                                      tcp::resolver::passive, error);
+  if (error || found.empty()) {
+    return InvalidArgument("BAD_ADDRESS", absl::StrCat("can not listen on ", listen, ": ",
+                                                       error.message()));
+  }
+  return found.begin()->endpoint();
+}
+
+}  // namespace
+
+class Server::Core {
+ public:
+  Core(const ServerOptions& options, Router router, Metrics& metrics)
+      : state(options, std::move(router), metrics),
+        work(asio::make_work_guard(io)),
+        accept_strand(asio::make_strand(io)),
+        acceptor(accept_strand) {}
+
+  absl::Status Listen();
+  Task<void> Accept();
+  void Run();
+  void StopAccepting();
+  void Stop();
+
+  ServerState state;
+  // After the state: what is left on the loop refers to it.
+  asio::io_context io;
+  asio::executor_work_guard<asio::io_context::executor_type> work;
+  asio::any_io_executor accept_strand;
+  tcp::acceptor acceptor;
+  std::vector<std::thread> threads;
+  int port = 0;
+  bool drained = false;
+};
+
+absl::Status Server::Core::Listen() {
+  SR_ASSIGN_OR_RETURN(const tcp::endpoint endpoint, Resolve(io, state.options.listen));
+  boost::system::error_code error;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error) {
+    return Unavailable("CAN_NOT_LISTEN", absl::StrCat("can not listen on ", state.options.listen,
+                                                      ": ", error.message()));
+  }
+  port = acceptor.local_endpoint().port();
+  return absl::OkStatus();
+}
+
+Task<void> Server::Core::Accept() {
+  while (acceptor.is_open()) {
+    // Each connection has a strand of its own.
+    const asio::any_io_executor strand = asio::make_strand(io);
+    tcp::socket socket(strand);
+    boost::system::error_code error;
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    co_await acceptor.async_accept(socket, token);
+    if (state.draining.load()) co_return;
+    if (error) {
+      LogWarning("can not accept connections", {{"error", error.message()}});
+      asio::steady_timer pause(accept_strand, absl::ToChronoNanoseconds(kAcceptPause));
+      auto wait_token = asio::redirect_error(asio::use_awaitable, error);
+      co_await pause.async_wait(wait_token);
+      continue;
+    }
+    const int open = state.connections();
+    if (open >= state.options.max_connections + kReserve) {
+      state.refused_connections.Add();
+      continue;  // the socket closes itself
+    }
+    auto connection = std::make_shared<Connection>(std::move(socket), state,
+                                                   open >= state.options.max_connections);
+    asio::co_spawn(
+        strand, [connection] { return Connection::Run(connection); }, asio::detached);
+  }
+}
+
+void Server::Core::Run() {
+  asio::co_spawn(accept_strand, [this] { return Accept(); }, asio::detached);
+  for (int i = 0; i < state.options.threads; ++i) {
+    threads.emplace_back([this] {
+      while (true) {
+        try {
+          io.run();
+          return;
+        } catch (const std::exception& e) {
+          LogError("the HTTP event loop caught an exception", {{"what", e.what()}});
+        }
+      }
+    });
+  }
+}
+
+void Server::Core::StopAccepting() {
+  state.draining.store(true);
+  std::promise<void> closed;
+  asio::post(accept_strand, [this, &closed] {
+    boost::system::error_code ignored;
+    acceptor.close(ignored);
+    closed.set_value();
+  });
+  closed.get_future().wait();
+}
+
+void Server::Core::Stop() {
+  work.reset();
+  io.stop();
+  for (std::thread& thread : threads) thread.join();
+  threads.clear();
+}
+
+Server::Server(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Router router,
+                                                      Metrics& metrics) {
+  auto core = std::make_unique<Core>(options, std::move(router), metrics);
+  SR_RETURN_IF_ERROR(core->Listen());
+  core->Run();
+  return std::unique_ptr<Server>(new Server(std::move(core)));
+}
+
+Server::~Server() { Drain(absl::ZeroDuration()); }
+
+int Server::port() const { return core_->port; }
+
+void Server::Drain(absl::Duration limit) {
+  if (core_->drained) return;
+  core_->drained = true;
+  core_->StopAccepting();
+  core_->state.DrainAll();
+  if (!core_->state.WaitUntilNone(limit)) {
+    // Handlers end soon after their context is cancelled; they refer to things that the caller will
+    // destroy, so there is no way but to wait for them. One that waits for a lock of its own making
+    // would be caught by main's DrainWatchdog.
+    while (true) {
+      core_->state.AbortAll();
+      if (core_->state.WaitUntilNone(absl::Seconds(1))) break;
+    }
+  }
+  core_->Stop();
+}
+
+}  // namespace stockroom::http

@@ -1,0 +1,26 @@
+// Paths and query strings.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace stockroom::http {
+
+enum class Plus { kLiteral, kSpace };
+
+// Decodes once and strictly: INVALID_ARGUMENT for a '%' without two hex digits, and for a result
+// that is not UTF-8 or holds control characters. Query values may hold tab and line breaks.
+absl::StatusOr<std::string> PercentDecode(std::string_view text, Plus plus = Plus::kLiteral);
+
+// name=value pairs in order; '+' is a space. "a" and "a=" are both ("a", ""). INVALID_ARGUMENT also
+// for more than 200 pairs.
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseQuery(std::string_view query);
+
+// Escapes everything but RFC 3986 unreserved characters.
+std::string PercentEncode(std::string_view text);
+
+}  // namespace stockroom::http
