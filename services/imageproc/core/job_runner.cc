@@ -34,11 +34,13 @@ JobResult DecodeFailure(const CallContext& context, const absl::Status& status) 
   std::string message(status.message());
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kOutOfRange: return Ended(JobResult::BAD_IMAGE, std::move(message));
+    case absl::StatusCode::kOutOfRange:
+      return Ended(JobResult::BAD_IMAGE, std::move(message));
     case absl::StatusCode::kAborted:
     case absl::StatusCode::kDeadlineExceeded:
       return Ended(JobResult::DECODER_DIED, std::move(message));
-    default: return Circumstance(context, status, "decoding");
+    default:
+      return Circumstance(context, status, "decoding");
   }
 }
 
@@ -94,9 +96,9 @@ JobResult JobRunner::Attempt(const CallContext& context, const WorkJob& job) {
   const auto original = Digest::FromBytes(job.original_sha256());
   if (!original.ok()) return Ended(JobResult::BAD_IMAGE, "the job names no valid digest");
   if (job.original_size() > limits_.max_original_bytes) {
-    return Ended(JobResult::BAD_IMAGE, absl::StrCat("The file has ", job.original_size(),
-                                                    " bytes; a worker takes at most ",
-                                                    limits_.max_original_bytes, "."));
+    return Ended(JobResult::BAD_IMAGE,
+                 absl::StrCat("The file has ", job.original_size(),
+                              " bytes; a worker takes at most ", limits_.max_original_bytes, "."));
   }
   absl::StatusOr<std::string> bytes;
   {
@@ -126,8 +128,7 @@ JobResult JobRunner::Attempt(const CallContext& context, const WorkJob& job) {
                           absl::StrCat("storing the rendition ", made.preset()));
     }
     // The worker's own digest, not the store's word for it.
-    made.set_sha256(
-        std::string(Digest::Of(decoded->renditions[static_cast<size_t>(i)]).bytes()));
+    made.set_sha256(std::string(Digest::Of(decoded->renditions[static_cast<size_t>(i)]).bytes()));
   }
   JobResult done;
   done.set_outcome(JobResult::DONE);

@@ -26,7 +26,7 @@ void WorkStream::OnOpen(std::shared_ptr<rpc::BidiStream<WorkerMessage>> stream) 
   stream_ = std::move(stream);
   absl::Status why;
   if (!service_.Join(shared_from_this(), why)) {
-    stream_->Close(why);
+    Close(std::move(why));
     return;
   }
   WorkerMessage message;
@@ -52,11 +52,20 @@ void WorkStream::OnMessage(ApiMessage& message) {
     return;
   }
   switch (message.message_case()) {
-    case ApiMessage::kHello: Serve(message.hello()); break;
-    case ApiMessage::kDemand: service_.book_.SetDemand(book_id, message.demand().jobs()); break;
-    case ApiMessage::kJob: Begin(std::move(*message.mutable_job())); break;
-    case ApiMessage::kCancel: Cancel(message.cancel().assignment_id()); break;
-    case ApiMessage::MESSAGE_NOT_SET: break;  // from a newer api; it can do without an answer
+    case ApiMessage::kHello:
+      Serve(message.hello());
+      break;
+    case ApiMessage::kDemand:
+      service_.book_.SetDemand(book_id, message.demand().jobs());
+      break;
+    case ApiMessage::kJob:
+      Begin(std::move(*message.mutable_job()));
+      break;
+    case ApiMessage::kCancel:
+      Cancel(message.cancel().assignment_id());
+      break;
+    case ApiMessage::MESSAGE_NOT_SET:
+      break;  // from a newer api; it can do without an answer
   }
 }
 
@@ -141,7 +150,8 @@ void WorkStream::End(JobResult result) {
   }
   WorkerMessage message;
   *message.mutable_result() = std::move(result);
-  // Sent before the slot is free: whoever waits for idleness knows that all results are on their way.
+  // Sent before the slot is free: whoever waits for idleness knows that all results are on their
+  // way.
   Send(std::move(message));
   service_.book_.Release();
 }
@@ -219,7 +229,8 @@ void WorkStream::SendCredits(const std::vector<uint64_t>& credits) {
   auto& out = *message.mutable_credits();
   for (const uint64_t credit : credits) out.add_ids(credit);
   // Shorter than the book's own patience, for the time that messages travel.
-  out.set_ttl_ms(static_cast<int32_t>(absl::ToInt64Milliseconds(service_.options_.credit_ttl * 3 / 4)));
+  out.set_ttl_ms(
+      static_cast<int32_t>(absl::ToInt64Milliseconds(service_.options_.credit_ttl * 3 / 4)));
   Send(std::move(message));
 }
 

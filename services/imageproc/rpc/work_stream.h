@@ -13,8 +13,8 @@
 
 namespace stockroom::imageproc {
 
-// Opened -> serving (after the api's hello) -> closed. Its jobs end with it: when the api half-closes
-// or is gone, they are cancelled, their decoders killed, their slots freed.
+// Opened -> serving (after the api's hello) -> closed. Its jobs end with it: when the api
+// half-closes or is gone, they are cancelled, their decoders killed, their slots freed.
 class WorkStream final : public rpc::BidiHandler<internal::ApiMessage, internal::WorkerMessage>,
                          public std::enable_shared_from_this<WorkStream> {
  public:
