@@ -248,7 +248,7 @@ Task<absl::Status> Connection::Send(Exchange& exchange) {
   }
   Framing framing;
   framing.http_1_0 = exchange.head.http_1_0;
-  if (response.stream == nullptr) {
+  if (response.stream == nullptr && !(head_only && response.stream_length)) {
     if (StatusHasBody(response.status)) framing.content_length = response.body.size();
   } else if (response.stream_length) {
     framing.content_length = response.stream_length;

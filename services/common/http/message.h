@@ -86,7 +86,7 @@ struct Response {
   std::string body;
   // If set, `body` is ignored.
   std::unique_ptr<BodySource> stream;
-  // Exact length of `stream`; chunked coding if absent.
+  // Exact length of `stream`; chunked coding if absent. An answer to HEAD may set it alone.
   std::optional<int64_t> stream_length;
 
   static Response Text(int status, std::string_view content_type, std::string body);

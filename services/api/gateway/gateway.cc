@@ -1,0 +1,173 @@
+#include "services/api/gateway/gateway.h"
+
+#include <stockroom/v1/images.pb.h>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "services/api/gateway/delivery_routes.h"
+#include "services/api/gateway/transcoder.h"
+#include "services/api/gateway/upload.h"
+#include "services/common/base/status.h"
+#include "services/common/base/strings.h"
+#include "services/common/http/problem.h"
+#include "services/common/http/task.h"
+
+namespace stockroom::api {
+namespace {
+
+using http::Request;
+using http::Response;
+using http::Task;
+
+struct UnaryRoute {
+  UnaryMethod method;
+  Binding binding;
+  Executor* executor = nullptr;
+  std::shared_ptr<const GatewayOptions> options;
+};
+
+absl::StatusOr<Principal> WhoAsks(const GatewayOptions& options, const Request& request) {
+  return options.authenticate ? options.authenticate(request) : Principal::Anonymous();
+}
+
+Response Answer(absl::StatusOr<Response> response, const Request& request) {
+  if (response.ok()) return *std::move(response);
+  return http::ProblemResponse(response.status(), request.context.request_id);
+}
+
+absl::Status CheckJson(const Request& request) {
+  const std::string_view given = request.headers.Get("Content-Type");
+  const std::string type = absl::AsciiStrToLower(
+      absl::StripAsciiWhitespace(Av(given.substr(0, given.find(';')))));
+  if (type.empty() || type == "application/json") return absl::OkStatus();
+  return http::MakeError(absl::StatusCode::kInvalidArgument, "UNSUPPORTED_MEDIA_TYPE",
+                         "this request takes a body of the type application/json");
+}
+
+// The call itself and the writing of its answer: both may take a while.
+absl::StatusOr<std::string> CallAndRender(const UnaryRoute& route, const CallContext& context,
+                                          const Principal& who, const MessagePtr& request) {
+  SR_RETURN_IF_ERROR(context.Check());
+  SR_ASSIGN_OR_RETURN(const MessagePtr response, route.method.call(context, who, *request));
+  return RenderResponse(route.binding, *response);
+}
+
+Task<absl::StatusOr<Response>> HandleUnary(const UnaryRoute& route, const Principal& who,
+                                           Request& request) {
+  HttpInput input;
+  input.captures = request.captures;
+  input.query = request.query;
+  if (!route.binding.body.empty()) {
+    const absl::Status type = CheckJson(request);
+    if (!type.ok()) co_return type;
+    absl::StatusOr<std::string> body =
+        co_await http::ReadAll(*request.body, route.options->max_json_bytes);
+    if (!body.ok()) co_return body.status();
+    input.body = *std::move(body);
+  }
+  absl::StatusOr<MessagePtr> message = BuildRequest(route.binding, input);
+  if (!message.ok()) co_return message.status();
+  absl::StatusOr<std::string> json = std::string();
+  if (route.method.blocking) {
+    // Everything it refers to lives in this coroutine, which waits for it.
+    auto work = [&route, &request, &who, &message] {
+      return CallAndRender(route, request.context, who, *message);
+    };
+    json = co_await http::RunOn<std::string>(*route.executor, work);
+  } else {
+    json = CallAndRender(route, request.context, who, *message);
+  }
+  if (!json.ok()) co_return json.status();
+  Response response = Response::Text(200, "application/json", *std::move(json));
+  response.headers.Set("Cache-Control", "no-store");
+  co_return response;
+}
+
+absl::Status MountUnary(http::Router& router, const UnaryMethod& method, Executor& executor,
+                        const std::shared_ptr<const GatewayOptions>& options) {
+  http::RouteOptions limits;
+  limits.max_body_bytes = options->max_json_bytes;
+  limits.timeout = options->call_timeout;
+  SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
+  for (const Binding& binding : bindings) {
+    auto route = std::make_shared<const UnaryRoute>(UnaryRoute{method, binding, &executor, options});
+    SR_RETURN_IF_ERROR(router.Add(
+        binding.http_method, binding.path, limits,
+        [route](Request& request) -> Task<Response> {
+          const absl::StatusOr<Principal> who = WhoAsks(*route->options, request);
+          if (!who.ok()) co_return Answer(who.status(), request);
+          absl::StatusOr<Response> response = co_await HandleUnary(*route, *who, request);
+          co_return Answer(std::move(response), request);
+        }));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MountStreamed(http::Router& router, const StreamedMethod& method,
+                           const std::shared_ptr<const GatewayOptions>& options) {
+  http::RouteOptions limits;
+  limits.max_body_bytes = options->max_upload_request_bytes;
+  limits.timeout = options->upload_timeout;
+  SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
+  for (const Binding& binding : bindings) {
+    SR_ASSIGN_OR_RETURN(UploadRoute made, MakeUploadRoute(method, binding, options));
+    auto route = std::make_shared<const UploadRoute>(std::move(made));
+    SR_RETURN_IF_ERROR(router.Add(
+        binding.http_method, binding.path, limits,
+        [route](Request& request) -> Task<Response> {
+          const absl::StatusOr<Principal> who = WhoAsks(*route->options, request);
+          if (!who.ok()) co_return Answer(who.status(), request);
+          absl::StatusOr<Response> response = co_await HandleUpload(*route, *who, request);
+          co_return Answer(std::move(response), request);
+        }));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MountDelivery(http::Router& router, Delivery& delivery,
+                           const std::shared_ptr<const GatewayOptions>& options) {
+  http::RouteOptions limits;
+  limits.max_body_bytes = 0;
+  limits.timeout = options->delivery_timeout;
+  return router.Add("GET", "/i/{id}/{file}", limits,
+                    [&delivery, options](Request& request) -> Task<Response> {
+                      const absl::StatusOr<Principal> who = WhoAsks(*options, request);
+                      if (!who.ok()) co_return Answer(who.status(), request);
+                      absl::StatusOr<Response> response =
+                          co_await HandleDelivery(delivery, *options, *who, request);
+                      co_return Answer(std::move(response), request);
+                    });
+}
+
+}  // namespace
+
+UploadAnswer DescribeImageUpload(const google::protobuf::Message& response, bool waited) {
+  const auto* upload =
+      google::protobuf::DynamicCastToGenerated<stockroom::v1::UploadImageResponse>(&response);
+  UploadAnswer answer;
+  if (upload == nullptr) return answer;
+  const stockroom::v1::State state = upload->image().state();
+  const bool unfinished =
+      state == stockroom::v1::PENDING || state == stockroom::v1::PROCESSING;
+  if (waited && unfinished) {
+    answer.status = 202;
+  } else if (upload->deduplicated()) {
+    answer.status = 200;
+  }
+  answer.location = absl::StrCat("/v1/images/", upload->image().id());
+  return answer;
+}
+
+absl::Status MountGateway(http::Router& router, const MethodTable& table, Delivery& delivery,
+                          Executor& executor, const GatewayOptions& options) {
+  const auto shared = std::make_shared<const GatewayOptions>(options);
+  for (const UnaryMethod& method : table.unary()) {
+    SR_RETURN_IF_ERROR(MountUnary(router, method, executor, shared));
+  }
+  for (const StreamedMethod& method : table.streamed()) {
+    SR_RETURN_IF_ERROR(MountStreamed(router, method, shared));
+  }
+  return MountDelivery(router, delivery, shared);
+}
+
+}  // namespace stockroom::api

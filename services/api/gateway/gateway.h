@@ -1,0 +1,60 @@
+// The REST front end: every RPC with a google.api.http option, streamed uploads, and the delivery of
+// pictures. main mounts it on the router of the process's HTTP server.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "services/api/domain/delivery.h"
+#include "services/api/domain/principal.h"
+#include "services/api/handlers/method_table.h"
+#include "services/common/base/executor.h"
+#include "services/common/http/message.h"
+#include "services/common/http/router.h"
+
+namespace stockroom::api {
+
+// Who is asking, from the request's head. UNAUTHENTICATED is answered 401. Must not block.
+using Authenticator = std::function<absl::StatusOr<Principal>(const http::Request&)>;
+
+// How the answer to an upload is to be sent, besides its JSON.
+struct UploadAnswer {
+  int status = 201;
+  std::string location;  // "" for none
+};
+// `waited`: the client wanted the answer only once the image was processed.
+using DescribeUpload =
+    std::function<UploadAnswer(const google::protobuf::Message& response, bool waited)>;
+
+// 201 for a new image, 200 for one that was there already, 202 if the wait ended before the image
+// was processed; Location is /v1/images/{id}. Knows stockroom.v1.UploadImageResponse.
+UploadAnswer DescribeImageUpload(const google::protobuf::Message& response, bool waited);
+
+struct GatewayOptions {
+  int64_t max_json_bytes = 1 << 20;
+  // Of a whole upload request. The use case limits the image itself and tells it better, so this
+  // leaves room for the form around it.
+  int64_t max_upload_request_bytes = (100LL << 20) + (1 << 20);
+  absl::Duration call_timeout = absl::Seconds(30);
+  absl::Duration upload_timeout = absl::Minutes(10);
+  // Covers the whole transfer, slow readers included.
+  absl::Duration delivery_timeout = absl::Minutes(5);
+  // How long browsers and CDNs may show a public picture without asking again.
+  absl::Duration public_max_age = absl::Seconds(60);
+  Authenticator authenticate;  // everyone is Principal::Anonymous() if empty
+  DescribeUpload describe_upload = DescribeImageUpload;
+};
+
+// Adds all routes. `delivery` and `executor` must outlive the server; the table is copied. Unary
+// calls that block run on `executor`; when its queue is full the answer is 429 with Retry-After.
+// Errors: conflicting routes, a method option that makes no sense, a method without HTTP rule is
+// left out.
+absl::Status MountGateway(http::Router& router, const MethodTable& table, Delivery& delivery,
+                          Executor& executor, const GatewayOptions& options);
+
+}  // namespace stockroom::api
