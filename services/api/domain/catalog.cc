@@ -141,9 +141,6 @@ absl::StatusOr<Image> Catalog::PutAnalysis(const Principal& who, const std::stri
                                            const std::string& name, const std::string& json) {
   SR_RETURN_IF_ERROR(CheckImageId(id));
   SR_RETURN_IF_ERROR(CheckAnalysisName(name));
-  if (reserved_.contains(name)) {
-    return InvalidField("name", "'" + name + "' is a built-in processor's result");
-  }
   if (json.size() > kMaxAnalysisBytes) {
     return InvalidField("result", "has " + std::to_string(json.size()) +
                                       " bytes of JSON; at most " +

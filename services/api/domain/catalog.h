@@ -28,10 +28,8 @@ enum class DescribedField { kTitle, kDescription, kTags, kLicense, kAttributes, 
 // its existence does not show; one that they may read but not change is PERMISSION_DENIED.
 class Catalog {
  public:
-  // `reserved_analysis`: names of built-in processors, which PutAnalysis refuses.
-  Catalog(MetadataStore& store, BlobClient& blobs, Clock& clock,
-          std::set<std::string> reserved_analysis)
-      : store_(store), blobs_(blobs), clock_(clock), reserved_(std::move(reserved_analysis)) {}
+  Catalog(MetadataStore& store, BlobClient& blobs, Clock& clock)
+      : store_(store), blobs_(blobs), clock_(clock) {}
 
   absl::StatusOr<Image> Get(const Principal& who, const std::string& id);
   // `page_size` 1 to 500, 0 for 50. INVALID_ARGUMENT for a token that List did not make.
@@ -48,7 +46,6 @@ class Catalog {
   MetadataStore& store_;
   BlobClient& blobs_;
   Clock& clock_;
-  const std::set<std::string> reserved_;
 };
 
 }  // namespace stockroom::api

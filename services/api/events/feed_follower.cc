@@ -26,7 +26,8 @@ FeedFollower::FeedFollower(Options options, MetadataStore& store, SearchIndex& i
 
 FeedFollower::~FeedFollower() { Stop(); }
 
-void FeedFollower::Start() {
+void FeedFollower::Start(absl::AnyInvocable<void()> on_ready) {
+  on_ready_ = std::move(on_ready);
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "feed");
     Run();
@@ -85,6 +86,7 @@ absl::Status FeedFollower::Bootstrap() {
   position_gauge_.Set(*position);
   images_gauge_.Set(index_.size());
   ready_ = true;
+  on_ready_();
   LogInfo("search index loaded", {{"images", index_.size()},
                                   {"position", *position},
                                   {"ms", absl::ToInt64Milliseconds(absl::Now() - start)}});

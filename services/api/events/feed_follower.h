@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
 #include "services/api/domain/completions.h"
 #include "services/api/domain/feed_position.h"
@@ -31,7 +32,8 @@ class FeedFollower {
                Completions& completions, Metrics& metrics);
   ~FeedFollower();
 
-  void Start();
+  // `on_ready` runs once, on the follower's thread, when the index is loaded.
+  void Start(absl::AnyInvocable<void()> on_ready);
   // Something was committed. Never blocks.
   void Poke();
   void Stop();
@@ -56,6 +58,7 @@ class FeedFollower {
   Gauge& images_gauge_;
   Counter& events_total_;
   std::atomic<bool> ready_{false};
+  absl::AnyInvocable<void()> on_ready_;
 
   Mutex mu_;
   CondVar wake_;

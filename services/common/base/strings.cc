@@ -1,5 +1,7 @@
 #include "services/common/base/strings.h"
 
+#include <algorithm>
+
 #include "absl/strings/escaping.h"
 #include "services/common/base/status.h"
 
@@ -61,8 +63,13 @@ std::string ToBase64Url(std::string_view bytes) {
 }
 
 absl::StatusOr<std::string> FromBase64Url(std::string_view text) {
+  // Abseil's decoder skips white space; tokens have exactly one form.
+  const bool clean = std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
   std::string bytes;
-  if (text.find('=') != std::string_view::npos || !absl::WebSafeBase64Unescape(Av(text), &bytes)) {
+  if (!clean || !absl::WebSafeBase64Unescape(Av(text), &bytes)) {
     return InvalidArgument("NOT_BASE64URL", "expected base64url without padding");
   }
   return bytes;

@@ -324,7 +324,7 @@ class ClientReader {
 // ---- bidirectional
 // --------------------------------------------------------------------------------
 
-namespace internal {
+namespace detail {
 
 template <typename In, typename Out>
 class ClientBidiImpl final : public grpc::ClientBidiReactor<Out, In>, public BidiStream<Out> {
@@ -436,14 +436,14 @@ class ClientBidiImpl final : public grpc::ClientBidiReactor<Out, In>, public Bid
   bool done_ SR_GUARDED_BY(mu_) = false;
 };
 
-}  // namespace internal
+}  // namespace detail
 
 // Opens a bidirectional stream without a deadline of its own (the caller bounds its life and Aborts
 // it). `start(ClientContext*, grpc::ClientBidiReactor<Out, In>*)`. `handler` gets OnOpen before
 // this returns, and OnClosed exactly once.
 template <typename In, typename Out, typename Start>
 void OpenBidi(Start start, std::shared_ptr<BidiHandler<In, Out>> handler) {
-  auto stream = std::make_shared<internal::ClientBidiImpl<In, Out>>(std::move(handler));
+  auto stream = std::make_shared<detail::ClientBidiImpl<In, Out>>(std::move(handler));
   start(&stream->context(), stream.get());
   stream->Begin(stream);
 }

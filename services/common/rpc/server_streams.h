@@ -87,7 +87,7 @@ class ReadHandler {
   virtual void OnClosed() = 0;
 };
 
-namespace internal {
+namespace detail {
 
 template <typename Request, typename Response>
 class ReadStreamImpl final : public grpc::ServerReadReactor<Request>,
@@ -161,13 +161,13 @@ class ReadStreamImpl final : public grpc::ServerReadReactor<Request>,
   bool finished_ SR_GUARDED_BY(mu_) = false;
 };
 
-}  // namespace internal
+}  // namespace detail
 
 template <typename Request, typename Response>
 grpc::ServerReadReactor<Request>* ServeReads(
     grpc::CallbackServerContext* context, const DeadlinePolicy& policy, Response* response,
     std::shared_ptr<ReadHandler<Request, Response>> handler) {
-  return internal::ReadStreamImpl<Request, Response>::Start(FromServerContext(*context, policy),
+  return detail::ReadStreamImpl<Request, Response>::Start(FromServerContext(*context, policy),
                                                             response, std::move(handler));
 }
 
@@ -195,7 +195,7 @@ class WriteHandler {
   virtual void OnClosed() = 0;
 };
 
-namespace internal {
+namespace detail {
 
 template <typename Response>
 class WriteStreamImpl final : public grpc::ServerWriteReactor<Response>,
@@ -254,13 +254,13 @@ class WriteStreamImpl final : public grpc::ServerWriteReactor<Response>,
   bool finished_ SR_GUARDED_BY(mu_) = false;
 };
 
-}  // namespace internal
+}  // namespace detail
 
 template <typename Response>
 grpc::ServerWriteReactor<Response>* ServeWrites(grpc::CallbackServerContext* context,
                                                 const DeadlinePolicy& policy,
                                                 std::shared_ptr<WriteHandler<Response>> handler) {
-  return internal::WriteStreamImpl<Response>::Start(FromServerContext(*context, policy),
+  return detail::WriteStreamImpl<Response>::Start(FromServerContext(*context, policy),
                                                     std::move(handler));
 }
 
@@ -297,7 +297,7 @@ class BidiHandler {
   virtual void OnClosed(const absl::Status& status) = 0;
 };
 
-namespace internal {
+namespace detail {
 
 template <typename In, typename Out>
 class ServerBidiImpl final : public grpc::ServerBidiReactor<In, Out>, public BidiStream<Out> {
@@ -396,12 +396,12 @@ class ServerBidiImpl final : public grpc::ServerBidiReactor<In, Out>, public Bid
   absl::Status status_ SR_GUARDED_BY(mu_);
 };
 
-}  // namespace internal
+}  // namespace detail
 
 template <typename In, typename Out>
 grpc::ServerBidiReactor<In, Out>* ServeBidi(grpc::CallbackServerContext* context,
                                             std::shared_ptr<BidiHandler<In, Out>> handler) {
-  return internal::ServerBidiImpl<In, Out>::Start(context, std::move(handler));
+  return detail::ServerBidiImpl<In, Out>::Start(context, std::move(handler));
 }
 
 }  // namespace stockroom::rpc

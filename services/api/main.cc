@@ -1,0 +1,150 @@
+// stockroom-api: read the configuration, build the parts, run, drain.
+#include <memory>
+#include <utility>
+
+#include "services/api/domain/catalog.h"
+#include "services/api/domain/delivery_service.h"
+#include "services/api/domain/uploads.h"
+#include "services/api/events/feed_follower.h"
+#include "services/api/gateway/gateway.h"
+#include "services/api/handlers/system_handlers.h"
+#include "services/api/jobs/dispatcher.h"
+#include "services/api/metadata/memory_store.h"
+#include "services/api/metadata/sqlite_store.h"
+#include "services/api/options.h"
+#include "services/api/rpc/services.h"
+#include "services/api/search/memory_search_index.h"
+#include "services/api/workers/grpc_worker_pool.h"
+#include "services/common/base/ids.h"
+#include "services/common/base/log.h"
+#include "services/common/base/process.h"
+#include "services/common/base/service_main.h"
+#include "services/common/base/status.h"
+#include "services/common/blobs/remote_blob_client.h"
+#include "services/common/http/server.h"
+#include "services/common/rpc/server.h"
+
+namespace stockroom::api {
+namespace {
+
+absl::StatusOr<std::unique_ptr<MetadataStore>> OpenStore(const Options& options, Metrics& metrics) {
+  if (options.database_driver == "memory") return NewMemoryStore();
+  SR_ASSIGN_OR_RETURN(std::unique_ptr<MetadataStore> store,
+                      OpenSqliteStore({.path = options.database_path}, metrics));
+  // One process owns the file, so whoever held leases is gone.
+  SR_ASSIGN_OR_RETURN(const int released, store->ReleaseAllLeases());
+  if (released > 0) LogInfo("jobs of an earlier run are free again", {{"jobs", released}});
+  return store;
+}
+
+absl::Status Serve(const Options& options, const std::string& profile) {
+  SR_RETURN_IF_ERROR(Validate(options));
+  SR_ASSIGN_OR_RETURN(const std::vector<NamedRecipe> presets, PresetsOf(options));
+  const std::string api_id = NewRandomId();
+  Metrics metrics;
+  TimerQueue timers;
+  Executor executor({.name = "api",
+                     .threads = static_cast<int>(options.executor_threads),
+                     .max_queued = static_cast<int>(options.executor_queue)},
+                    metrics);
+
+  SR_ASSIGN_OR_RETURN(const std::unique_ptr<MetadataStore> store, OpenStore(options, metrics));
+  RemoteBlobClient blobs({.target = options.fileserver_address,
+                          .connections = static_cast<int>(options.fileserver_connections)},
+                         metrics);
+  SR_ASSIGN_OR_RETURN(
+      const std::unique_ptr<GrpcWorkerPool> workers,
+      GrpcWorkerPool::Create({.api_id = api_id,
+                              .targets = options.worker_addresses,
+                              .streams_per_worker = static_cast<int>(options.worker_streams),
+                              .lookup_every = options.worker_lookup_every},
+                             timers, metrics));
+
+  MemorySearchIndex index(metrics);
+  FeedPosition position;
+  Completions completions(timers);
+  FeedFollower follower({.on_deleted = [&](const std::string& id) { workers->Cancel(id); }}, *store,
+                        index, position, completions, metrics);
+  JobDispatcher dispatcher({.holder = api_id,
+                            .presets = presets,
+                            .max_pixels = options.max_pixels,
+                            .job_deadline = options.job_deadline,
+                            .lease = options.job_lease},
+                           *store, *workers, executor, timers, Clock::Real(), metrics);
+  store->SetCommitListener([&] {
+    follower.Poke();
+    dispatcher.Poke();
+  });
+
+  Uploads uploads({.max_bytes = options.max_upload_bytes,
+                   .max_in_flight = static_cast<int>(options.max_uploads_in_flight)},
+                  blobs, *store, completions, executor, Clock::Real(), metrics);
+  Catalog catalog(*store, blobs, Clock::Real());
+  DeliveryService delivery({.remake_timeout = options.remake_timeout}, *store, blobs, completions,
+                           executor, Clock::Real(), [&] { dispatcher.Poke(); }, metrics);
+
+  ImageHandlers image_handlers(uploads, catalog);
+  SearchHandlers search_handlers(index, position);
+  SystemHandlers system_handlers(STOCKROOM_VERSION, *workers, index, position, [&] {
+    const JobDispatcher::Counts counts = dispatcher.counts();
+    return SystemHandlers::JobNumbers{.waiting = counts.waiting, .running = counts.running};
+  });
+  MethodTable methods;
+  image_handlers.AddTo(methods);
+  search_handlers.AddTo(methods);
+  system_handlers.AddTo(methods);
+
+  ImageRpc image_rpc(image_handlers, executor, {});
+  SearchRpc search_rpc(search_handlers, executor, {});
+  SystemRpc system_rpc(system_handlers, {});
+  SR_ASSIGN_OR_RETURN(
+      const std::unique_ptr<rpc::Server> rpc_server,
+      rpc::Server::Start({.listen = options.rpc_listen, .reflection = options.reflection},
+                         {&image_rpc, &search_rpc, &system_rpc}));
+
+  http::Router router;
+  SR_RETURN_IF_ERROR(http::MountOperational(router, metrics, [&] {
+    std::vector<std::string> reasons;
+    if (!follower.ready()) reasons.emplace_back("the search index is loading");
+    return reasons;
+  }));
+  SR_RETURN_IF_ERROR(MountGateway(
+      router, methods, delivery, executor,
+      {.max_upload_request_bytes = options.max_upload_bytes + (int64_t{1} << 20)}));
+  SR_ASSIGN_OR_RETURN(
+      const std::unique_ptr<http::Server> http_server,
+      http::Server::Start({.listen = options.http_listen,
+                           .threads = static_cast<int>(options.http_threads),
+                           .max_connections = static_cast<int>(options.http_max_connections)},
+                          std::move(router), metrics));
+
+  dispatcher.Start();
+  follower.Start([&] { rpc_server->SetServing(true); });
+  LogInfo("api runs", {{"grpc_port", rpc_server->port()},
+                       {"http_port", http_server->port()},
+                       {"profile", profile},
+                       {"version", STOCKROOM_VERSION}});
+
+  const int signal = WaitForStopSignal();
+  LogInfo("api stops", {{"signal", signal}});
+  const DrainWatchdog watchdog(options.drain_limit * 2 + absl::Seconds(20));
+  rpc_server->SetServing(false);
+  http_server->Drain(options.drain_limit);  // waiting uploads need the parts below until here
+  rpc_server->Drain(options.drain_limit);
+  dispatcher.Drain(options.drain_limit);
+  executor.Shutdown();
+  follower.Stop();
+  store->SetCommitListener([] {});
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace stockroom::api
+
+int main(int argc, char** argv) {
+  stockroom::api::Options options;
+  const stockroom::ConfigSchema schema = stockroom::api::SchemaFor(options);
+  return stockroom::ServiceMain(
+      schema, options.log_level, argc, argv,
+      [&](const std::string& profile) { return stockroom::api::Serve(options, profile); });
+}
