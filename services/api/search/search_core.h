@@ -77,6 +77,7 @@ class SearchCore {
   // False when nothing is left.
   bool KeepMatches(const ParsedQuery& query, SlotSet& found) const;
   bool KeepWords(const WordsTerm& term, SlotSet& found) const;
+  bool KeepDescription(const std::string& text, SlotSet& found) const;
   // `whole` are the term's words but a prefix at its end.
   bool HasPhrase(Slot slot, const std::vector<TermId>& whole, const WordsTerm& term) const;
   // The terms that begin with `prefix`.

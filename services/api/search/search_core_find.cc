@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "services/api/search/search_core.h"
+#include "services/api/search/text_fold.h"
 
 namespace stockroom::api {
 namespace {
@@ -85,6 +86,14 @@ std::vector<SearchCore::Slot> SearchCore::Newest(const SlotSet& found, int64_t c
   return slots;
 }
 
+template <typename Visit>
+void SearchCore::ForEachTerm(const std::string& prefix, Visit visit) const {
+  for (auto it = dictionary_.lower_bound(prefix); it != dictionary_.end(); ++it) {
+    if (!it->first.starts_with(prefix)) return;
+    visit(it->second);
+  }
+}
+
 bool SearchCore::KeepMatches(const ParsedQuery& query, SlotSet& found) const {
   for (const std::string& tag : query.tags) {
     const auto it = tag_postings_.find(tag);
@@ -102,14 +111,6 @@ bool SearchCore::KeepMatches(const ParsedQuery& query, SlotSet& found) const {
         [&](Slot slot) { return documents_[slot].description.find(text) != std::string::npos; });
   }
   return true;
-}
-
-template <typename Visit>
-void SearchCore::ForEachTerm(const std::string& prefix, Visit visit) const {
-  for (auto it = dictionary_.lower_bound(prefix); it != dictionary_.end(); ++it) {
-    if (!it->first.starts_with(prefix)) return;
-    visit(it->second);
-  }
 }
 
 bool SearchCore::KeepWords(const WordsTerm& term, SlotSet& found) const {
