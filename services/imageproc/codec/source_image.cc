@@ -117,6 +117,15 @@ VImage WithoutIdleAlpha(VImage image) {
   return image.extract_band(0, VImage::option()->set("n", alpha)).copy_memory();
 }
 
+// Here rather than by the savers' own option, which lets EXIF texts through into PNG.
+VImage WithoutMetadata(const VImage& image) {
+  VImage bare = image.copy();
+  gchar** fields = vips_image_get_fields(bare.get_image());
+  for (gchar** field = fields; *field != nullptr; ++field) bare.remove(*field);
+  g_strfreev(fields);
+  return bare;
+}
+
 }  // namespace
 
 struct Raster::Data {
@@ -166,7 +175,8 @@ absl::StatusOr<Raster> SourceImage::Decode(Size size) const {
     // Colours and orientation come after the resize: the same result from far fewer pixels.
     image = ToSrgb(ResizeTo(image, lying)).copy_memory();
     if (facts_.orientation != 1) image = image.autorot().copy_memory();
-    return Raster(std::make_shared<const Raster::Data>(Raster::Data{WithoutIdleAlpha(image)}));
+    image = WithoutMetadata(WithoutIdleAlpha(image));
+    return Raster(std::make_shared<const Raster::Data>(Raster::Data{image}));
   } catch (...) {
     return CurrentVipsFailure("Decoding the picture");
   }

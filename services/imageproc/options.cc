@@ -1,0 +1,69 @@
+#include "services/imageproc/options.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "services/common/base/status.h"
+
+namespace stockroom::imageproc {
+
+ConfigSchema SchemaFor(Options& options) {
+  ConfigSchema schema("imageproc");
+  schema.Text("listen", &options.listen, "Address of the gRPC WorkService, host:port.");
+  schema.Text("http.listen", &options.http_listen,
+              "Address of the HTTP port (/healthz, /readyz, /metrics), host:port.");
+  schema.Boolean("allow_anonymous", &options.allow_anonymous,
+                 "Allow addresses other than loopback although nobody has to log in.");
+  schema.Boolean("grpc.reflection", &options.reflection, "Serve gRPC reflection, for grpcurl.");
+  schema.Text("fileserver.address", &options.fileserver_address,
+              "The file server's gRPC address, host:port or a gRPC name such as dns:///name:port.");
+  schema.Integer("fileserver.connections", &options.fileserver_connections, 1, 64,
+                 "Connections to the file server.");
+  schema.Integer("slots.decoders", &options.decoders, 0, 1024,
+                 "Images decoded at one time; 0: one for each core.");
+  schema.Integer("slots.prefetch", &options.prefetch, 0, 1024,
+                 "Jobs on top of these, so that originals are fetched and renditions stored while "
+                 "others are decoded.");
+  schema.Duration("slots.credit_ttl", &options.credit_ttl, absl::Milliseconds(100),
+                  absl::Minutes(1), "How long an api may sit on a slot that it was offered.");
+  schema.Text("decoder.path", &options.decoder_path,
+              "The decoder program; empty: stockroom-decoder beside this program.");
+  schema.Integer("decoder.spares", &options.decoder_spares, 1, 1024,
+                 "Decoder processes started ahead. Each ends after one original.");
+  schema.Integer("decoder.memory_bytes", &options.decoder_memory_bytes, 0, int64_t{1} << 40,
+                 "Address space of one decoder, at least 384MiB to be of use; 0: no cap.");
+  schema.Integer("limits.max_original_bytes", &options.max_original_bytes, 1, int64_t{1} << 40,
+                 "Largest original that is fetched.");
+  schema.Integer("limits.max_pixels", &options.max_pixels, 1, int64_t{1} << 40,
+                 "Most pixels of an original, all frames together. A job may ask for fewer.");
+  schema.Duration("limits.max_job_time", &options.max_job_time, absl::Seconds(1), absl::Hours(1),
+                  "Longest time for one job, whatever the api asks for.");
+  schema.Duration("drain_limit", &options.drain_limit, absl::ZeroDuration(), absl::Hours(1),
+                  "How long running jobs may go on after SIGTERM.");
+  schema.Choice("log.level", &options.log_level, {"debug", "info", "warning", "error"},
+                "Least severe messages that are logged.");
+  return schema;
+}
+
+LogLevel LogLevelOf(const Options& options) {
+  if (options.log_level == "debug") return LogLevel::kDebug;
+  if (options.log_level == "warning") return LogLevel::kWarning;
+  if (options.log_level == "error") return LogLevel::kError;
+  return LogLevel::kInfo;
+}
+
+int DecodersOf(const Options& options) {
+  if (options.decoders > 0) return static_cast<int>(options.decoders);
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+absl::Status Validate(const Options& options) {
+  SR_RETURN_IF_ERROR(CheckMayBind("listen", options.listen, options.allow_anonymous));
+  SR_RETURN_IF_ERROR(CheckMayBind("http.listen", options.http_listen, options.allow_anonymous));
+  if (options.fileserver_address.empty()) {
+    return InvalidField("fileserver.address", "must name the file server");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace stockroom::imageproc

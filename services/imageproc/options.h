@@ -1,0 +1,50 @@
+// What can be configured about an imageproc worker.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/common/base/config.h"
+#include "services/common/base/log.h"
+
+namespace stockroom::imageproc {
+
+struct Options {
+  std::string listen = "127.0.0.1:50061";
+  std::string http_listen = "127.0.0.1:8091";
+  bool allow_anonymous = false;
+  bool reflection = false;
+
+  std::string fileserver_address = "127.0.0.1:50053";
+  int64_t fileserver_connections = 2;
+
+  int64_t decoders = 0;
+  int64_t prefetch = 1;
+  absl::Duration credit_ttl = absl::Seconds(2);
+
+  std::string decoder_path;
+  int64_t decoder_spares = 2;
+  int64_t decoder_memory_bytes = int64_t{1} << 30;
+
+  int64_t max_original_bytes = int64_t{256} << 20;
+  int64_t max_pixels = 100'000'000;
+  absl::Duration max_job_time = absl::Minutes(10);
+
+  absl::Duration drain_limit = absl::Seconds(30);
+  std::string log_level = "info";
+};
+
+// Declares every key; what is loaded goes into `options`.
+ConfigSchema SchemaFor(Options& options);
+
+LogLevel LogLevelOf(const Options& options);
+
+// Decodes at one time: as configured, or one for each core.
+int DecodersOf(const Options& options);
+
+// INVALID_ARGUMENT or FAILED_PRECONDITION for values that fit one by one but not together.
+absl::Status Validate(const Options& options);
+
+}  // namespace stockroom::imageproc
