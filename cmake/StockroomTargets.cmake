@@ -24,6 +24,10 @@ function(stockroom_executable target)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()
 
+# Tests with the label tsan link neither gRPC nor absl::Mutex, so that ThreadSanitizer's findings in
+# them are real.
+add_custom_target(tsan_tests)
+
 # Every test binary is one CTest test; gtest itself names the cases.
 function(stockroom_test target)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
@@ -36,6 +40,9 @@ function(stockroom_test target)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${target} COMMAND ${target})
   set_tests_properties(${target} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  if("tsan" IN_LIST ARG_LABELS)
+    add_dependencies(tsan_tests ${target})
+  endif()
 endfunction()
 
 # One unit that includes grpcpp costs seconds to compile; the precompiled header pays for itself

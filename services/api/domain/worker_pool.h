@@ -68,6 +68,9 @@ class WorkerPool {
   // Spends a credit. `done` runs exactly once, with kNotBegun if no credit was left.
   virtual void Submit(WorkAssignment work, absl::AnyInvocable<void(WorkOutcome)> done) = 0;
 
+  // Stops the work on this image, decoder included, if any runs; its callback gets kRetry.
+  virtual void Cancel(const std::string& image_id) = 0;
+
   virtual std::vector<WorkerStatus> Workers() = 0;
 
   // Stops asking for credits and waits until nothing runs, at most `limit`; then cancels the rest,

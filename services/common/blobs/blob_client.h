@@ -15,34 +15,9 @@
 #include "absl/status/statusor.h"
 #include "services/common/base/call_context.h"
 #include "services/common/base/digest.h"
+#include "services/common/blobs/blob_types.h"
 
 namespace stockroom {
-
-struct BlobInfo {
-  Digest sha256;
-  std::string md5;  // 16 bytes
-  int64_t size = 0;
-};
-
-struct StoredBlob {
-  BlobInfo info;
-  bool existed = false;  // the store held these bytes before
-};
-
-struct RenditionInfo {
-  Digest sha256;  // of the rendition's own bytes: its ETag
-  int64_t size = 0;
-};
-
-struct RenditionAddress {
-  Digest original;
-  std::string key;  // 32 lower-case hex digits, see services/common/recipe
-};
-
-struct ByteRange {
-  int64_t offset = 0;
-  int64_t length = 0;  // 0: to the end
-};
 
 // One thing being written. Destroying it before Finish has called back abandons it: nothing becomes
 // visible and its callbacks do not run any more.
@@ -75,11 +50,6 @@ class ByteReader {
 };
 using BlobReader = ByteReader<BlobInfo>;
 using RenditionReader = ByteReader<RenditionInfo>;
-
-struct PutBlobOptions {
-  int64_t max_bytes = 0;  // 0: the server's own limit
-  std::optional<Digest> expected_sha256;
-};
 
 // Thread-safe. Errors are those of proto/stockroom/internal/blobs.proto. The context's deadline and
 // cancellation end every stream; its request id travels along.

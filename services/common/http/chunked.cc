@@ -69,9 +69,9 @@ absl::StatusOr<size_t> ChunkedDecoder::Feed(std::string_view in, std::string* ou
       if (left_ == 0) state_ = State::kDataEnd;
       continue;
     }
-    const size_t max = state_ == State::kTrailer  ? kMaxTrailers
-                       : state_ == State::kSize ? kMaxSizeLine
-                                                : 0;
+    const size_t max = state_ == State::kTrailer ? kMaxTrailers
+                       : state_ == State::kSize  ? kMaxSizeLine
+                                                 : 0;
     SR_ASSIGN_OR_RETURN(const bool whole, TakeLine(in, max));
     if (!whole) break;
     switch (state_) {

@@ -12,8 +12,8 @@ namespace stockroom::http {
 // Push decoder. Extensions and trailers are read, bounded and dropped.
 class ChunkedDecoder {
  public:
-  // Appends decoded bytes to `*out` and returns how much of `in` was used: all of it unless the body
-  // ended. INVALID_ARGUMENT BAD_BODY; then the decoder must not be used any more.
+  // Appends decoded bytes to `*out` and returns how much of `in` was used: all of it unless the
+  // body ended. INVALID_ARGUMENT BAD_BODY; then the decoder must not be used any more.
   absl::StatusOr<size_t> Feed(std::string_view in, std::string* out);
   bool done() const { return state_ == State::kDone; }
 

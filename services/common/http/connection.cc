@@ -121,8 +121,7 @@ Task<bool> Connection::ServeOne() {
     exchange.response = ProblemResponse(refused, request.context.request_id);
     if (!allow.empty()) exchange.response.headers.Set("Allow", allow);
   }
-  exchange.keep_alive =
-      exchange.head.keep_alive && !draining() && !reserve_ && body.CheapToDrop();
+  exchange.keep_alive = exchange.head.keep_alive && !draining() && !reserve_ && body.CheapToDrop();
   const absl::Status sent = co_await Send(exchange);
   Finish(exchange, sent);
   running_ = nullptr;

@@ -31,9 +31,9 @@ std::optional<std::string_view> Headers::Find(std::string_view name) const {
 }
 
 int Headers::Count(std::string_view name) const {
-  return static_cast<int>(std::count_if(
-      fields_.begin(), fields_.end(),
-      [&](const auto& field) { return EqualsIgnoreCase(field.first, name); }));
+  return static_cast<int>(std::count_if(fields_.begin(), fields_.end(), [&](const auto& field) {
+    return EqualsIgnoreCase(field.first, name);
+  }));
 }
 
 Task<absl::StatusOr<std::string>> ReadAll(RequestBody& body, int64_t max_bytes) {

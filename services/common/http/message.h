@@ -51,9 +51,10 @@ class BodySource {
 class RequestBody {
  public:
   virtual ~RequestBody() = default;
-  // The next piece (at most 256 KiB), or nullopt after the last. Answers Expect: 100-continue on the
-  // first call. Errors: OUT_OF_RANGE BODY_TOO_LARGE (more than the route allows), DEADLINE_EXCEEDED
-  // BODY_TIMEOUT, INVALID_ARGUMENT BAD_BODY (bad chunked coding), CANCELLED (the client is gone).
+  // The next piece (at most 256 KiB), or nullopt after the last. Answers Expect: 100-continue on
+  // the first call. Errors: OUT_OF_RANGE BODY_TOO_LARGE (more than the route allows),
+  // DEADLINE_EXCEEDED BODY_TIMEOUT, INVALID_ARGUMENT BAD_BODY (bad chunked coding), CANCELLED (the
+  // client is gone).
   virtual Task<ByteResult> Read() = 0;
   // Content-Length; nullopt for chunked bodies.
   virtual std::optional<int64_t> length() const = 0;

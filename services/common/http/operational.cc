@@ -7,9 +7,9 @@ namespace stockroom::http {
 namespace {
 
 Response Json(int status, const nlohmann::json& body) {
-  Response response = Response::Text(
-      status, "application/json",
-      body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  Response response =
+      Response::Text(status, "application/json",
+                     body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   response.headers.Set("Cache-Control", "no-store");
   return response;
 }

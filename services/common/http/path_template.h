@@ -23,7 +23,8 @@ class PathTemplate {
   using Captures = std::vector<std::pair<std::string, std::string>>;
   // What the variables matched, percent-decoded; nullopt if the path does not match.
   // INVALID_ARGUMENT if it matches but can not be decoded.
-  absl::StatusOr<std::optional<Captures>> Match(const std::vector<std::string_view>& segments) const;
+  absl::StatusOr<std::optional<Captures>> Match(
+      const std::vector<std::string_view>& segments) const;
 
   // True if this one is to be tried before `other`: a verb before none, then, at the first segment
   // where they differ, a literal before *, and * before **.

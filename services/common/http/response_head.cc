@@ -20,13 +20,13 @@ bool IsClean(std::string_view value) {
 
 std::string SerializeHead(const Response& response, const Framing& framing,
                           std::string_view request_id, absl::Time now) {
-  std::string head = absl::StrCat("HTTP/1.1 ", response.status, " ",
-                                  Av(ReasonPhrase(response.status)), "\r\n");
+  std::string head =
+      absl::StrCat("HTTP/1.1 ", response.status, " ", Av(ReasonPhrase(response.status)), "\r\n");
   for (const auto& [name, value] : response.headers.fields()) {
     if (IsClean(name) && IsClean(value)) absl::StrAppend(&head, name, ": ", value, "\r\n");
   }
-  absl::StrAppend(&head, "Date: ",
-                  absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", now, absl::UTCTimeZone()),
+  absl::StrAppend(&head,
+                  "Date: ", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", now, absl::UTCTimeZone()),
                   "\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ", Av(request_id), "\r\n");
   if (framing.content_length) {
     absl::StrAppend(&head, "Content-Length: ", *framing.content_length, "\r\n");

@@ -61,7 +61,8 @@ absl::StatusOr<Router::Found> Router::Find(std::string_view method, std::string_
   }
   if (for_head != nullptr) return Found{for_head, std::move(head_captures)};
   if (allowed.empty()) {
-    return MakeError(absl::StatusCode::kNotFound, "NO_SUCH_ROUTE", "nothing is served at this path");
+    return MakeError(absl::StatusCode::kNotFound, "NO_SUCH_ROUTE",
+                     "nothing is served at this path");
   }
   *allow = absl::StrJoin(allowed, ", ");
   return MakeError(absl::StatusCode::kUnimplemented, "METHOD_NOT_ALLOWED",

@@ -35,8 +35,8 @@ class Router {
     const Route* route = nullptr;
     PathTemplate::Captures captures;
   };
-  // NOT_FOUND, METHOD_NOT_ALLOWED (with `allow` filled), or INVALID_ARGUMENT for a path that can not
-  // be decoded.
+  // NOT_FOUND, METHOD_NOT_ALLOWED (with `allow` filled), or INVALID_ARGUMENT for a path that can
+  // not be decoded.
   absl::StatusOr<Found> Find(std::string_view method, std::string_view path,
                              std::string* allow) const;
 

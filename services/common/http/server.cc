@@ -29,11 +29,11 @@ absl::StatusOr<tcp::endpoint> Resolve(asio::io_context& io, const std::string& l
   SR_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(listen));
   boost::system::error_code error;
   tcp::resolver resolver(io);
-  const auto found = resolver.resolve(address.host, absl::StrCat(address.port),
-                                      tcp::resolver::passive, error);
+  const auto found =
+      resolver.resolve(address.host, absl::StrCat(address.port), tcp::resolver::passive, error);
   if (error || found.empty()) {
-    return InvalidArgument("BAD_ADDRESS", absl::StrCat("can not listen on ", listen, ": ",
-                                                       error.message()));
+    return InvalidArgument("BAD_ADDRESS",
+                           absl::StrCat("can not listen on ", listen, ": ", error.message()));
   }
   return found.begin()->endpoint();
 }
@@ -109,7 +109,8 @@ Task<void> Server::Core::Accept() {
 }
 
 void Server::Core::Run() {
-  asio::co_spawn(accept_strand, [this] { return Accept(); }, asio::detached);
+  asio::co_spawn(
+      accept_strand, [this] { return Accept(); }, asio::detached);
   for (int i = 0; i < state.options.threads; ++i) {
     threads.emplace_back([this] {
       while (true) {

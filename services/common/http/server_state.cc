@@ -34,10 +34,10 @@ ServerState::RouteMetrics ServerState::MakeMetrics(Metrics& metrics, const std::
         "stockroom_http_requests_total", "Requests answered, by route and class of status.",
         {{"route", route}, {"method", method}, {"class", absl::StrCat(i, "xx")}});
   }
-  made.seconds = &metrics.GetHistogram("stockroom_http_request_seconds",
-                                       "From the end of a request's head to the end of its answer.",
-                                       Histogram::LatencyBounds(),
-                                       {{"route", route}, {"method", method}});
+  made.seconds =
+      &metrics.GetHistogram("stockroom_http_request_seconds",
+                            "From the end of a request's head to the end of its answer.",
+                            Histogram::LatencyBounds(), {{"route", route}, {"method", method}});
   return made;
 }
 

@@ -22,21 +22,20 @@ namespace stockroom::http {
 template <typename T>
 using Task = boost::asio::awaitable<T>;
 
-// Calls `start(done)` and waits until `done(result)` is called, from any thread, once. Resumes on the
-// coroutine's own strand. If `done` is destroyed without having been called, the waiting coroutine is
-// destroyed too, which closes its connection.
+// Calls `start(done)` and waits until `done(result)` is called, from any thread, once. Resumes on
+// the coroutine's own strand. If `done` is destroyed without having been called, the waiting
+// coroutine is destroyed too, which closes its connection.
 template <typename T, typename Start>
 Task<T> AwaitCallback(Start start) {
   auto initiate = [](auto handler, Start starter) {
     auto executor = boost::asio::get_associated_executor(handler);
-    starter(absl::AnyInvocable<void(T)>(
-        [executor, handler = std::move(handler)](T result) mutable {
-          // Posted, not dispatched: `start` may complete at once, inside the initiation.
-          boost::asio::post(executor, [handler = std::move(handler),
-                                       result = std::move(result)]() mutable {
-            std::move(handler)(std::move(result));
-          });
-        }));
+    starter(absl::AnyInvocable<void(T)>([executor, handler = std::move(handler)](T result) mutable {
+      // Posted, not dispatched: `start` may complete at once, inside the initiation.
+      boost::asio::post(executor,
+                        [handler = std::move(handler), result = std::move(result)]() mutable {
+                          std::move(handler)(std::move(result));
+                        });
+    }));
   };
   co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(T)>(
       initiate, boost::asio::use_awaitable, std::move(start));
@@ -50,8 +49,8 @@ Task<absl::StatusOr<T>> RunOn(Executor& executor, absl::AnyInvocable<absl::Statu
   auto start = [&executor, work = std::move(work)](Done done) mutable {
     // Shared, because a refused task is destroyed and `done` must still be called.
     auto shared = std::make_shared<Done>(std::move(done));
-    absl::Status submitted = executor.Submit(
-        [shared, work = std::move(work)]() mutable { (*shared)(work()); });
+    absl::Status submitted =
+        executor.Submit([shared, work = std::move(work)]() mutable { (*shared)(work()); });
     if (!submitted.ok()) (*shared)(std::move(submitted));
   };
   co_return co_await AwaitCallback<absl::StatusOr<T>>(std::move(start));

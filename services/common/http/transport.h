@@ -20,7 +20,9 @@ namespace stockroom::http {
 class Transport : public std::enable_shared_from_this<Transport> {
  public:
   using Clock = std::chrono::steady_clock;
-  static Clock::time_point In(absl::Duration d) { return Clock::now() + absl::ToChronoNanoseconds(d); }
+  static Clock::time_point In(absl::Duration d) {
+    return Clock::now() + absl::ToChronoNanoseconds(d);
+  }
 
   explicit Transport(boost::asio::ip::tcp::socket socket);
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/client_callback.h>
 
 #include <deque>
 #include <memory>
@@ -127,10 +128,13 @@ class ClientWriter {
 
     void Abandon() {
       bool release = false;
+      // What callbacks hold is destroyed outside the lock: it may be anybody's.
+      absl::AnyInvocable<void(absl::Status)> write_done;
+      absl::AnyInvocable<void(absl::StatusOr<Response>)> finish_done;
       {
         MutexLock lock(mu_);
-        write_done_ = nullptr;
-        finish_done_ = nullptr;
+        write_done = std::exchange(write_done_, nullptr);
+        finish_done = std::exchange(finish_done_, nullptr);
         if (!final_status_) context.TryCancel();
         release = TakeHold();
       }
@@ -251,9 +255,10 @@ class ClientReader {
 
     void Abandon() {
       bool release = false;
+      ReadDone done;  // what it holds is destroyed outside the lock
       {
         MutexLock lock(mu_);
-        done_ = nullptr;
+        done = std::exchange(done_, nullptr);
         if (!final_status_) context.TryCancel();
         release = std::exchange(held_, false);
       }
@@ -332,8 +337,8 @@ class ClientBidiImpl final : public grpc::ClientBidiReactor<Out, In>, public Bid
 
   void Begin(std::shared_ptr<ClientBidiImpl> self) {
     self_ = self;
-    handler_->OnOpen(self);
     this->AddHold();  // for Send and Close from outside a reaction
+    handler_->OnOpen(self);
     this->StartRead(&in_);
     this->StartCall();
   }

@@ -81,8 +81,8 @@ class ReadHandler {
  public:
   virtual ~ReadHandler() = default;
   virtual void OnOpen(std::shared_ptr<ReadStream<Request, Response>> stream) = 0;
-  // Answer to Read(): a message, or nullptr when no more will come (half-closed, or the client is
-  // gone: context().Check() tells). Not called after Finish.
+  // Answer to Read(): a message, or nullptr when no more will come. If the client is gone instead
+  // of done, the context is cancelled by then. Not called after Finish.
   virtual void OnRead(Request* message) = 0;
   virtual void OnClosed() = 0;
 };
@@ -127,8 +127,23 @@ class ReadStreamImpl final : public grpc::ServerReadReactor<Request>,
     {
       MutexLock lock(mu_);
       if (finished_) return;
+      if (!ok) {
+        // "No more messages" means a half-close or a client that vanished, and OnCancel may come
+        // later than this. Taking the one for the other would record half an upload as whole, so
+        // ask the stream: after a reset, sending fails.
+        this->StartSendInitialMetadata();
+        return;
+      }
     }
-    handler_->OnRead(ok ? &request_ : nullptr);
+    handler_->OnRead(&request_);
+  }
+  void OnSendInitialMetadataDone(bool ok) override {
+    if (!ok) context_.cancellation->Cancel();
+    {
+      MutexLock lock(mu_);
+      if (finished_) return;
+    }
+    handler_->OnRead(nullptr);
   }
   void OnCancel() override { context_.cancellation->Cancel(); }
   void OnDone() override {

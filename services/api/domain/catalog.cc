@@ -1,0 +1,165 @@
+#include "services/api/domain/catalog.h"
+
+#include "absl/strings/numbers.h"
+#include "services/api/domain/validation.h"
+#include "services/common/base/ids.h"
+#include "services/common/base/log.h"
+#include "services/common/base/status.h"
+#include "services/common/base/strings.h"
+
+namespace stockroom::api {
+namespace {
+
+constexpr int kDefaultPage = 50;
+constexpr int kMaxPage = 500;
+
+absl::Status NoSuchImage(const std::string& id) {
+  return NotFound("IMAGE_NOT_FOUND", "there is no image " + id);
+}
+
+absl::Status CheckMayChange(const Principal& who, const Image& image) {
+  if (!MayRead(who, image)) return NoSuchImage(image.id);
+  if (MayChange(who, image)) return absl::OkStatus();
+  return MakeStatus(absl::StatusCode::kPermissionDenied, "only its owner may change this image",
+                    {.reason = "NOT_THE_OWNER"});
+}
+
+// "list1:<microseconds>:<id>" in base64url. Opaque to clients; checked, since it comes from
+// outside.
+std::string EncodeToken(const Image& last) {
+  return ToBase64Url("list1:" + std::to_string(absl::ToUnixMicros(last.create_time)) + ":" +
+                     last.id);
+}
+
+absl::StatusOr<ListCursor> DecodeToken(const std::string& token) {
+  const auto bad = [] {
+    return InvalidField("page_token", "expected next_page_token of an earlier answer, unchanged");
+  };
+  const absl::StatusOr<std::string> text = FromBase64Url(token);
+  if (!text.ok() || !text->starts_with("list1:")) return bad();
+  const size_t colon = text->find(':', 6);
+  if (colon == std::string::npos) return bad();
+  int64_t micros = 0;
+  const std::string id = text->substr(colon + 1);
+  if (!absl::SimpleAtoi(text->substr(6, colon - 6), &micros) || !IsUuid(id)) return bad();
+  return ListCursor{absl::FromUnixMicros(micros), id};
+}
+
+void Replace(DescribedField field, const Description& wanted, Description& out) {
+  switch (field) {
+    case DescribedField::kTitle:
+      out.title = wanted.title;
+      break;
+    case DescribedField::kDescription:
+      out.description = wanted.description;
+      break;
+    case DescribedField::kTags:
+      out.tags = wanted.tags;
+      break;
+    case DescribedField::kLicense:
+      out.license = wanted.license;
+      break;
+    case DescribedField::kAttributes:
+      out.attributes = wanted.attributes;
+      break;
+    case DescribedField::kVisibility:
+      out.visibility = wanted.visibility;
+      break;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Image> Catalog::Get(const Principal& who, const std::string& id) {
+  SR_RETURN_IF_ERROR(CheckImageId(id));
+  absl::StatusOr<Image> image = store_.GetImage(id);
+  if (absl::IsNotFound(image.status()) || (image.ok() && !MayRead(who, *image))) {
+    return NoSuchImage(id);
+  }
+  return image;
+}
+
+absl::StatusOr<ImagePage> Catalog::List(const Principal& who, int page_size,
+                                        const std::string& page_token) {
+  if (page_size < 0 || page_size > kMaxPage) {
+    return InvalidField("page_size", "expected 1 to " + std::to_string(kMaxPage));
+  }
+  ListQuery query{.viewer = who.subject};
+  if (!page_token.empty()) {
+    SR_ASSIGN_OR_RETURN(query.after, DecodeToken(page_token));
+  }
+  const int wanted = page_size == 0 ? kDefaultPage : page_size;
+  query.limit = wanted + 1;  // one more tells whether there is another page
+  ImagePage page;
+  SR_ASSIGN_OR_RETURN(page.images, store_.ListImages(query));
+  if (static_cast<int>(page.images.size()) > wanted) {
+    page.images.resize(wanted);
+    page.next_page_token = EncodeToken(page.images.back());
+  }
+  return page;
+}
+
+absl::StatusOr<Image> Catalog::Update(const Principal& who, const std::string& id,
+                                      const std::set<DescribedField>& fields,
+                                      const Description& wanted) {
+  SR_RETURN_IF_ERROR(CheckImageId(id));
+  Description checked = wanted;
+  SR_RETURN_IF_ERROR(NormaliseDescription(checked));
+  absl::StatusOr<Image> image = store_.UpdateImage(id, clock_.Now(), [&](Image& current) {
+    SR_RETURN_IF_ERROR(CheckMayChange(who, current));
+    for (const DescribedField field : fields) Replace(field, checked, current.described);
+    return absl::OkStatus();
+  });
+  if (absl::IsNotFound(image.status())) return NoSuchImage(id);
+  return image;
+}
+
+absl::Status Catalog::Delete(const CallContext& context, const Principal& who,
+                             const std::string& id) {
+  SR_RETURN_IF_ERROR(CheckImageId(id));
+  const absl::StatusOr<Image> removed = store_.DeleteImage(
+      id, clock_.Now(), [&](const Image& current) { return CheckMayChange(who, current); });
+  if (absl::IsNotFound(removed.status())) return NoSuchImage(id);
+  SR_RETURN_IF_ERROR(removed.status());
+  LogInfo("image deleted", {{"image", id}}, context.request_id);
+
+  // Images of equal bytes share renditions; removing them too early only costs a remake, so neither
+  // a race nor an error here matters. The original's bytes are left to the collector.
+  const absl::StatusOr<bool> referenced = store_.IsReferenced(removed->sha256);
+  if (referenced.ok() && !*referenced) {
+    blobs_.DeleteRenditions(context, removed->sha256,
+                            [id, request_id = context.request_id](absl::StatusOr<int> deleted) {
+                              if (deleted.ok()) return;
+                              LogWarning("renditions of a deleted image stay until collected",
+                                         {{"image", id}, {"error", deleted.status()}}, request_id);
+                            });
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Image> Catalog::PutAnalysis(const Principal& who, const std::string& id,
+                                           const std::string& name, const std::string& json) {
+  SR_RETURN_IF_ERROR(CheckImageId(id));
+  SR_RETURN_IF_ERROR(CheckAnalysisName(name));
+  if (reserved_.contains(name)) {
+    return InvalidField("name", "'" + name + "' is a built-in processor's result");
+  }
+  if (json.size() > kMaxAnalysisBytes) {
+    return InvalidField("result", "has " + std::to_string(json.size()) +
+                                      " bytes of JSON; at most " +
+                                      std::to_string(kMaxAnalysisBytes) + " are allowed");
+  }
+  absl::StatusOr<Image> image = store_.UpdateImage(id, clock_.Now(), [&](Image& current) {
+    SR_RETURN_IF_ERROR(CheckMayChange(who, current));
+    current.analysis[name] = json;
+    if (current.analysis.size() > kMaxAttributes) {
+      return InvalidField("name", "the image has " + std::to_string(kMaxAttributes) +
+                                      " results already, which is the limit");
+    }
+    return absl::OkStatus();
+  });
+  if (absl::IsNotFound(image.status())) return NoSuchImage(id);
+  return image;
+}
+
+}  // namespace stockroom::api

@@ -1,0 +1,193 @@
+#include "services/api/domain/delivery_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/api/domain/validation.h"
+#include "services/common/base/log.h"
+#include "services/common/base/status.h"
+#include "services/common/recipe/recipe.h"
+
+namespace stockroom::api {
+namespace {
+
+absl::Status NoSuchImage(const std::string& id) {
+  return NotFound("IMAGE_NOT_FOUND", "there is no image " + id);
+}
+
+std::string ExtensionOf(const std::string& format) { return format == "jpeg" ? "jpg" : format; }
+
+// A name to save an original under; browsers see the extension, so it follows the content.
+std::string DownloadName(const Image& image) {
+  if (!image.filename.empty()) return image.filename;
+  return image.id + "." + (image.facts.format.empty() ? "bin" : ExtensionOf(image.facts.format));
+}
+
+absl::StatusOr<Deliverable> RenditionOf(const Image& image, const std::string& preset,
+                                        const std::string& extension) {
+  if (image.state == ImageState::kFailed) {
+    return MakeStatus(absl::StatusCode::kFailedPrecondition,
+                      "the image could not be processed: " + image.failure_reason,
+                      {.reason = "IMAGE_FAILED"});
+  }
+  const auto rendition =
+      std::find_if(image.renditions.begin(), image.renditions.end(),
+                   [&](const Rendition& candidate) { return candidate.preset == preset; });
+  if (rendition == image.renditions.end()) {
+    if (image.renditions.empty() && image.state != ImageState::kReady) {
+      return MakeStatus(absl::StatusCode::kFailedPrecondition,
+                        "the image is not processed yet; try again shortly",
+                        {.reason = "IMAGE_NOT_READY", .retry_after = absl::Seconds(1)});
+    }
+    return NotFound("PRESET_NOT_FOUND", "this image has no rendition '" + preset + "'");
+  }
+  const std::string expected = ExtensionOf(rendition->format);
+  if (extension != expected && !(expected == "jpg" && extension == "jpeg")) {
+    return NotFound("OTHER_FORMAT", "'" + preset + "' of this image is " + preset + "." + expected);
+  }
+  return Deliverable{.image_id = image.id,
+                     .sha256 = rendition->sha256,
+                     .size = rendition->size_bytes,
+                     .media_type = rendition->media_type,
+                     .visibility = image.described.visibility,
+                     .modified = image.update_time,
+                     .recipe_key = rendition->key,
+                     .original = image.sha256};
+}
+
+template <typename Reader>
+class ReaderSource final : public ByteSource {
+ public:
+  explicit ReaderSource(std::shared_ptr<Reader> reader) : reader_(std::move(reader)) {}
+  void Read(absl::AnyInvocable<void(absl::StatusOr<std::optional<std::string>>)> done) override {
+    reader_->Read(std::move(done));
+  }
+
+ private:
+  std::shared_ptr<Reader> reader_;
+};
+
+}  // namespace
+
+DeliveryService::DeliveryService(Options options, MetadataStore& store, BlobClient& blobs,
+                                 Completions& completions, Executor& executor, Clock& clock,
+                                 std::function<void()> on_job, Metrics& metrics)
+    : options_(options),
+      store_(store),
+      blobs_(blobs),
+      completions_(completions),
+      executor_(executor),
+      clock_(clock),
+      on_job_(std::move(on_job)),
+      remakes_total_(metrics.GetCounter("stockroom_rendition_remakes_total",
+                                        "Lost renditions that were asked for and made again.")) {}
+
+absl::StatusOr<Image> DeliveryService::Readable(const Principal& who, const std::string& image_id) {
+  SR_RETURN_IF_ERROR(CheckImageId(image_id));
+  absl::StatusOr<Image> image = store_.GetImage(image_id);
+  if (absl::IsNotFound(image.status())) return NoSuchImage(image_id);
+  if (!image.ok()) return image;
+  const bool hidden = image->state == ImageState::kFlagged || image->state == ImageState::kRejected;
+  if (hidden || !MayRead(who, *image)) return NoSuchImage(image_id);
+  return image;
+}
+
+void DeliveryService::FindRendition(const CallContext&, const Principal& who,
+                                    const std::string& image_id, const std::string& preset,
+                                    const std::string& extension, Found done) {
+  auto shared = std::make_shared<Found>(std::move(done));
+  const absl::Status queued =
+      executor_.Submit([this, who, image_id, preset, extension, shared]() mutable {
+        const absl::StatusOr<Image> image = Readable(who, image_id);
+        image.ok() ? (*shared)(RenditionOf(*image, preset, extension)) : (*shared)(image.status());
+      });
+  if (!queued.ok()) (*shared)(queued);
+}
+
+void DeliveryService::FindOriginal(const CallContext&, const Principal& who,
+                                   const std::string& image_id, Found done) {
+  auto shared = std::make_shared<Found>(std::move(done));
+  const absl::Status queued = executor_.Submit([this, who, image_id, shared]() mutable {
+    const absl::StatusOr<Image> image = Readable(who, image_id);
+    if (!image.ok()) return (*shared)(image.status());
+    (*shared)(Deliverable{.image_id = image->id,
+                          .sha256 = image->sha256,
+                          .size = image->size_bytes,
+                          .media_type = image->facts.media_type.empty() ? "application/octet-stream"
+                                                                        : image->facts.media_type,
+                          .download_name = DownloadName(*image),
+                          .visibility = image->described.visibility,
+                          .modified = image->update_time,
+                          .original = image->sha256});
+  });
+  if (!queued.ok()) (*shared)(queued);
+}
+
+void DeliveryService::Open(const CallContext& context, const Deliverable& what, ByteRange range,
+                           Opened done) {
+  if (what.recipe_key.empty()) {
+    OpenOriginal(context, what, range, std::move(done));
+  } else {
+    OpenRendition(context, what, range, /*may_remake=*/true, std::move(done));
+  }
+}
+
+void DeliveryService::OpenOriginal(const CallContext& context, const Deliverable& what,
+                                   ByteRange range, Opened done) {
+  std::shared_ptr<BlobReader> reader = blobs_.GetBlob(context, what.original, range);
+  BlobReader* raw = reader.get();
+  raw->Open([reader, done = std::move(done)](absl::StatusOr<BlobInfo> info) mutable {
+    if (info.ok()) {
+      done(std::make_unique<ReaderSource<BlobReader>>(std::move(reader)));
+    } else if (absl::IsNotFound(info.status())) {
+      // Blob first, row last: this can not happen unless bytes were lost.
+      LogError("the bytes of an image are missing", {{"error", info.status()}});
+      done(absl::DataLossError("the bytes of this image are missing"));
+    } else {
+      done(info.status());
+    }
+  });
+}
+
+void DeliveryService::OpenRendition(const CallContext& context, const Deliverable& what,
+                                    ByteRange range, bool may_remake, Opened done) {
+  std::shared_ptr<RenditionReader> reader =
+      blobs_.GetRendition(context, {what.original, what.recipe_key}, range);
+  RenditionReader* raw = reader.get();
+  raw->Open([this, context, what, range, may_remake, reader,
+             done = std::move(done)](absl::StatusOr<RenditionInfo> info) mutable {
+    if (absl::IsNotFound(info.status()) && may_remake) {
+      return Remake(context, what, range, std::move(done));
+    }
+    if (!info.ok()) return done(info.status());
+    if (info->sha256 != what.sha256) {
+      return done(absl::AbortedError("the rendition was made again with other bytes"));
+    }
+    done(std::make_unique<ReaderSource<RenditionReader>>(std::move(reader)));
+  });
+}
+
+// Renditions are not synced and may be gone after a power cut. Processing the image again makes
+// them.
+void DeliveryService::Remake(const CallContext& context, const Deliverable& what, ByteRange range,
+                             Opened done) {
+  remakes_total_.Add();
+  const absl::Time deadline = std::min(absl::Now() + options_.remake_timeout, context.deadline);
+  auto again = [this, context, what, range, done = std::move(done)](Completions::Why why) mutable {
+    if (why == Completions::Why::kTimeout) {
+      return done(Unavailable("REMAKING", "the rendition is being made again; try again shortly"));
+    }
+    OpenRendition(context, what, range, /*may_remake=*/false, std::move(done));
+  };
+  completions_.Wait(what.image_id, deadline, std::move(again));
+  // When the queue is full or the store is away, the waiter times out and says "try again".
+  const bool queued = executor_.SubmitAdmitted([this, what, request_id = context.request_id] {
+    const absl::StatusOr<bool> enqueued = store_.EnqueueJob(what.image_id, clock_.Now());
+    LogWarning("a lost rendition is made again",
+               {{"image", what.image_id}, {"enqueue", enqueued.status()}}, request_id);
+    on_job_();
+  });
+  if (!queued) completions_.Notify(what.image_id);
+}
+
+}  // namespace stockroom::api

@@ -1,0 +1,213 @@
+#include "services/api/domain/uploads.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/api/domain/validation.h"
+#include "services/common/base/ids.h"
+#include "services/common/base/log.h"
+#include "services/common/base/status.h"
+#include "services/common/media/sniff.h"
+
+namespace stockroom::api {
+namespace {
+
+absl::Status TooLarge(int64_t limit) {
+  return MakeStatus(
+      absl::StatusCode::kOutOfRange,
+      "the image has more than " + std::to_string(limit) + " bytes, which is the limit",
+      {.reason = "TOO_LARGE", .metadata = {{"limit_bytes", std::to_string(limit)}}});
+}
+
+absl::Status NotAnImage() {
+  return InvalidArgument("NOT_AN_IMAGE",
+                         "the bytes are not an image that Stockroom reads (JPEG, PNG, WebP, GIF, "
+                         "TIFF or AVIF)");
+}
+
+// What a waiting uploader is told about an image that can not be processed.
+absl::Status ProcessingFailed(const Image& image) {
+  return MakeStatus(absl::StatusCode::kInvalidArgument,
+                    "the image can not be processed: " + image.failure_reason,
+                    {.reason = "BAD_IMAGE", .metadata = {{"image_id", image.id}}});
+}
+
+bool IsProcessed(const Image& image) {
+  return image.state != ImageState::kPending && image.state != ImageState::kProcessing;
+}
+
+}  // namespace
+
+// The state that callbacks share outlives the session object, so that an abandoned upload whose
+// commit is under way can end in peace.
+class Uploads::Session final : public UploadSession {
+ public:
+  Session(Uploads& uploads, const CallContext& context, const Principal& who, UploadRequest request)
+      : state_(std::make_shared<State>(uploads, context, who, std::move(request))) {}
+  ~Session() override { state_->Abandon(); }
+
+  void Write(std::string chunk, absl::AnyInvocable<void(absl::Status)> done) override {
+    state_->Write(std::move(chunk), std::move(done));
+  }
+  void Finish(absl::AnyInvocable<void(absl::StatusOr<CreatedImage>)> done) override {
+    state_->Finish(std::move(done));
+  }
+
+ private:
+  struct State : std::enable_shared_from_this<State> {
+    State(Uploads& u, const CallContext& c, const Principal& w, UploadRequest r)
+        : uploads(u), context(c), who(w), request(std::move(r)) {
+      writer = uploads.blobs_.PutBlob(context, {.max_bytes = uploads.options_.max_bytes,
+                                                .expected_sha256 = request.expected_sha256});
+    }
+    ~State() { uploads.in_flight_gauge_.Set(--uploads.in_flight_); }
+
+    // Without a Finish under way nothing refers to this state any more and it goes, and its writer
+    // with it; otherwise the upload ends in peace and nobody is told.
+    void Abandon() {
+      MutexLock lock(mu);
+      done_cb = nullptr;
+    }
+
+    // The first bytes are kept back until there are enough to tell what they are.
+    void Write(std::string chunk, absl::AnyInvocable<void(absl::Status)> done) {
+      received += static_cast<int64_t>(chunk.size());
+      uploads.bytes_total_.Add(chunk.size());
+      if (received > uploads.options_.max_bytes) return done(TooLarge(uploads.options_.max_bytes));
+      if (!sniffed) {
+        beginning += chunk;
+        if (beginning.size() < kSniffBytes) return done(absl::OkStatus());
+        if (SniffMedia(beginning) == MediaKind::kUnknown) return done(NotAnImage());
+        sniffed = true;
+        chunk = std::exchange(beginning, {});
+      }
+      writer->Write(std::move(chunk), std::move(done));
+    }
+
+    void Finish(absl::AnyInvocable<void(absl::StatusOr<CreatedImage>)> done) {
+      if (received == 0) return done(InvalidArgument("EMPTY_UPLOAD", "the upload has no bytes"));
+      if (!sniffed && SniffMedia(beginning) == MediaKind::kUnknown) return done(NotAnImage());
+      {
+        MutexLock lock(mu);
+        done_cb = std::move(done);
+      }
+      if (sniffed) return FinishBlob();
+      writer->Write(std::exchange(beginning, {}), [self = shared_from_this()](absl::Status status) {
+        status.ok() ? self->FinishBlob() : self->Answer(std::move(status));
+      });
+    }
+
+    void FinishBlob() {
+      writer->Finish([self = shared_from_this()](absl::StatusOr<StoredBlob> blob) {
+        if (!blob.ok()) return self->Answer(blob.status());
+        const bool queued = self->uploads.executor_.SubmitAdmitted(
+            [self, info = blob->info] { self->Commit(info); });
+        if (!queued) self->Answer(Unavailable("SHUTTING_DOWN", "the api is shutting down"));
+      });
+    }
+
+    // On the executor. Only reached once the bytes are durable.
+    void Commit(const BlobInfo& info) {
+      if (absl::Status status = context.Check(); !status.ok()) return Answer(std::move(status));
+      const absl::Time now = uploads.clock_.Now();
+      absl::StatusOr<CreatedImage> created =
+          uploads.store_.CreateImage({.id = NewUuidV7(now),
+                                      .owner = who.subject,
+                                      .described = request.described,
+                                      .filename = request.filename,
+                                      .sha256 = info.sha256,
+                                      .md5 = info.md5,
+                                      .size_bytes = info.size,
+                                      .allow_duplicate = request.allow_duplicate},
+                                     now);
+      if (!created.ok()) return Answer(created.status());
+      (created->deduplicated ? uploads.deduplicated_total_ : uploads.stored_total_).Add();
+      LogInfo("image stored",
+              {{"image", created->image.id},
+               {"bytes", info.size},
+               {"deduplicated", created->deduplicated}},
+              context.request_id);
+      if (!request.wait || IsProcessed(created->image)) return Answer(std::move(created));
+      WaitForProcessing(*std::move(created));
+    }
+
+    void WaitForProcessing(CreatedImage created) {
+      const std::string id = created.image.id;
+      const absl::Time deadline = std::min(absl::Now() + request.wait_timeout, context.deadline);
+      uploads.completions_.Wait(
+          id, deadline, [self = shared_from_this(), created = std::move(created)](auto) mutable {
+            auto answer = [self, created = std::move(created)]() mutable {
+              self->AnswerCurrent(std::move(created));
+            };
+            if (!self->uploads.executor_.SubmitAdmitted(std::move(answer))) {
+              self->Answer(Unavailable("SHUTTING_DOWN", "the api is shutting down"));
+            }
+          });
+      // It may have been processed before anybody waited.
+      const absl::StatusOr<Image> current = uploads.store_.GetImage(id);
+      if (current.ok() && IsProcessed(*current)) uploads.completions_.Notify(id);
+    }
+
+    void AnswerCurrent(CreatedImage created) {
+      absl::StatusOr<Image> current = uploads.store_.GetImage(created.image.id);
+      if (!current.ok()) return Answer(current.status());
+      if (current->state == ImageState::kFailed) return Answer(ProcessingFailed(*current));
+      created.image = *std::move(current);
+      Answer(std::move(created));
+    }
+
+    void Answer(absl::StatusOr<CreatedImage> result) {
+      absl::AnyInvocable<void(absl::StatusOr<CreatedImage>)> done;
+      {
+        MutexLock lock(mu);
+        done = std::exchange(done_cb, nullptr);
+      }
+      if (done) done(std::move(result));
+    }
+
+    Uploads& uploads;
+    const CallContext context;
+    const Principal who;
+    const UploadRequest request;
+    int64_t received = 0;
+    bool sniffed = false;
+    std::string beginning;
+    Mutex mu;
+    // Set by Finish, taken by the one answer or dropped by Abandon.
+    absl::AnyInvocable<void(absl::StatusOr<CreatedImage>)> done_cb SR_GUARDED_BY(mu);
+    std::unique_ptr<BlobWriter> writer;
+  };
+
+  std::shared_ptr<State> state_;
+};
+
+Uploads::Uploads(Options options, BlobClient& blobs, MetadataStore& store, Completions& completions,
+                 Executor& executor, Clock& clock, Metrics& metrics)
+    : options_(options),
+      blobs_(blobs),
+      store_(store),
+      completions_(completions),
+      executor_(executor),
+      clock_(clock),
+      in_flight_gauge_(metrics.GetGauge("stockroom_uploads_in_flight", "Uploads under way.")),
+      bytes_total_(
+          metrics.GetCounter("stockroom_upload_bytes_total", "Bytes of uploads received.")),
+      stored_total_(metrics.GetCounter("stockroom_uploads_stored_total", "Images recorded.")),
+      deduplicated_total_(metrics.GetCounter("stockroom_uploads_deduplicated_total",
+                                             "Uploads whose bytes the owner had already.")) {}
+
+absl::StatusOr<std::unique_ptr<UploadSession>> Uploads::Begin(const CallContext& context,
+                                                              const Principal& who,
+                                                              UploadRequest request) {
+  SR_RETURN_IF_ERROR(NormaliseDescription(request.described));
+  request.filename = CleanFilename(request.filename);
+  const int running = ++in_flight_;
+  if (running > options_.max_in_flight) {
+    --in_flight_;
+    return Overloaded("too many uploads are under way; try again shortly", absl::Milliseconds(500));
+  }
+  in_flight_gauge_.Set(running);
+  return std::make_unique<Session>(*this, context, who, std::move(request));
+}
+
+}  // namespace stockroom::api

@@ -1,0 +1,165 @@
+#include "services/api/handlers/convert.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/time_util.h>
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "services/common/base/log.h"
+#include "services/common/base/status.h"
+#include "services/common/base/strings.h"
+
+namespace stockroom::api {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr int kDefaultWaitMs = 30'000;
+constexpr int kMaxWaitMs = 300'000;
+
+std::string ExtensionOf(const std::string& format) { return format == "jpeg" ? "jpg" : format; }
+
+void ToMessage(const Rendition& rendition, const std::string& image_id, v1::Rendition* out) {
+  out->set_preset(rendition.preset);
+  out->set_recipe(rendition.recipe);
+  out->set_format(rendition.format);
+  out->set_media_type(rendition.media_type);
+  out->set_width(rendition.width);
+  out->set_height(rendition.height);
+  out->set_size_bytes(rendition.size_bytes);
+  out->set_url("/i/" + image_id + "/" + rendition.preset + "." + ExtensionOf(rendition.format));
+}
+
+void ToMessage(const std::map<std::string, std::string>& analysis, google::protobuf::Struct* out) {
+  for (const auto& [name, json] : analysis) {
+    google::protobuf::Value& value = (*out->mutable_fields())[name];
+    const auto status =
+        google::protobuf::util::JsonStringToMessage(json, value.mutable_struct_value());
+    if (!status.ok()) {
+      LogWarning("a stored analysis result is not JSON", {{"processor", name}});
+      out->mutable_fields()->erase(name);
+    }
+  }
+}
+
+const std::map<std::string, DescribedField>& FieldsByName() {
+  static const auto* const fields =
+      new std::map<std::string, DescribedField>{{"title", DescribedField::kTitle},
+                                                {"description", DescribedField::kDescription},
+                                                {"tags", DescribedField::kTags},
+                                                {"license", DescribedField::kLicense},
+                                                {"attributes", DescribedField::kAttributes},
+                                                {"visibility", DescribedField::kVisibility}};
+  return *fields;
+}
+
+absl::StatusOr<Visibility> FromMessage(v1::Visibility visibility) {
+  switch (visibility) {
+    case v1::VISIBILITY_UNSPECIFIED:
+    case v1::PUBLIC:
+      return Visibility::kPublic;
+    case v1::UNLISTED:
+      return Visibility::kUnlisted;
+    case v1::PRIVATE:
+      return Visibility::kPrivate;
+    default:
+      return InvalidField("visibility", "expected PUBLIC, UNLISTED or PRIVATE");
+  }
+}
+
+// UploadHeader and Image name the described fields alike.
+template <typename Message>
+absl::StatusOr<Description> Describe(const Message& message) {
+  Description d{.title = message.title(),
+                .description = message.description(),
+                .tags = {message.tags().begin(), message.tags().end()},
+                .license = message.license(),
+                .attributes = {message.attributes().begin(), message.attributes().end()}};
+  SR_ASSIGN_OR_RETURN(d.visibility, FromMessage(message.visibility()));
+  return d;
+}
+
+}  // namespace
+
+void ToMessage(const Image& image, v1::Image* out) {
+  out->set_id(image.id);
+  out->set_owner(image.owner);
+  out->set_title(image.described.title);
+  out->set_description(image.described.description);
+  for (const std::string& tag : image.described.tags) out->add_tags(tag);
+  out->set_license(image.described.license);
+  out->mutable_attributes()->insert(image.described.attributes.begin(),
+                                    image.described.attributes.end());
+  out->set_visibility(static_cast<v1::Visibility>(image.described.visibility));
+  out->set_state(static_cast<v1::State>(image.state));
+  out->set_failure_reason(image.failure_reason);
+  out->set_filename(image.filename);
+  out->set_sha256(image.sha256.hex());
+  out->set_md5(ToHex(image.md5));
+  out->set_size_bytes(image.size_bytes);
+  out->set_width(image.facts.width);
+  out->set_height(image.facts.height);
+  out->set_format(image.facts.format);
+  out->set_media_type(image.facts.media_type);
+  out->set_frames(image.facts.frames);
+  if (image.facts.taken_time) {
+    *out->mutable_taken_time() =
+        TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(*image.facts.taken_time));
+  }
+  ToMessage(image.analysis, out->mutable_analysis());
+  for (const Rendition& rendition : image.renditions) {
+    ToMessage(rendition, image.id, out->add_renditions());
+  }
+  out->set_original_url("/i/" + image.id + "/original");
+  *out->mutable_create_time() =
+      TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(image.create_time));
+  *out->mutable_update_time() =
+      TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(image.update_time));
+  out->set_revision(image.revision);
+}
+
+absl::StatusOr<UploadRequest> FromHeader(const v1::UploadHeader& header) {
+  UploadRequest request{.filename = header.filename(),
+                        .allow_duplicate = header.allow_duplicate(),
+                        .wait = header.wait()};
+  SR_ASSIGN_OR_RETURN(request.described, Describe(header));
+  if (!header.sha256().empty()) {
+    absl::StatusOr<Digest> digest = Digest::FromHex(header.sha256());
+    if (!digest.ok()) return InvalidField("sha256", Sv(digest.status().message()));
+    request.expected_sha256 = *digest;
+  }
+  if (header.wait_timeout_ms() < 0 || header.wait_timeout_ms() > kMaxWaitMs) {
+    return InvalidField("wait_timeout_ms", "expected 0 to " + std::to_string(kMaxWaitMs));
+  }
+  const int wait_ms = header.wait_timeout_ms() == 0 ? kDefaultWaitMs : header.wait_timeout_ms();
+  request.wait_timeout = absl::Milliseconds(wait_ms);
+  return request;
+}
+
+absl::StatusOr<Description> DescriptionOf(const v1::Image& image) { return Describe(image); }
+
+absl::StatusOr<std::set<DescribedField>> FieldsToUpdate(const v1::UpdateImageRequest& request) {
+  std::set<DescribedField> fields;
+  for (const std::string& path : request.update_mask().paths()) {
+    const auto it = FieldsByName().find(path);
+    if (it == FieldsByName().end()) {
+      return InvalidField("update_mask", "'" + path +
+                                             "' can not be changed; expected title, description, "
+                                             "tags, license, attributes or visibility");
+    }
+    fields.insert(it->second);
+  }
+  if (request.has_update_mask()) return fields;
+  const v1::Image& image = request.image();
+  if (!image.title().empty()) fields.insert(DescribedField::kTitle);
+  if (!image.description().empty()) fields.insert(DescribedField::kDescription);
+  if (image.tags_size() > 0) fields.insert(DescribedField::kTags);
+  if (!image.license().empty()) fields.insert(DescribedField::kLicense);
+  if (image.attributes_size() > 0) fields.insert(DescribedField::kAttributes);
+  if (image.visibility() != v1::VISIBILITY_UNSPECIFIED) fields.insert(DescribedField::kVisibility);
+  return fields;
+}
+
+}  // namespace stockroom::api

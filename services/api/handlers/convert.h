@@ -1,0 +1,22 @@
+// Between the domain's nouns and the public messages.
+#pragma once
+
+#include <set>
+
+#include "absl/status/statusor.h"
+#include "services/api/domain/catalog.h"
+#include "services/api/domain/image.h"
+#include "services/api/domain/uploads.h"
+#include "stockroom/v1/images.pb.h"
+
+namespace stockroom::api {
+
+void ToMessage(const Image& image, v1::Image* out);
+
+// INVALID_ARGUMENT names the field.
+absl::StatusOr<UploadRequest> FromHeader(const v1::UploadHeader& header);
+absl::StatusOr<Description> DescriptionOf(const v1::Image& image);
+// The fields an update replaces: those of the mask, or without one those that are set in `image`.
+absl::StatusOr<std::set<DescribedField>> FieldsToUpdate(const v1::UpdateImageRequest& request);
+
+}  // namespace stockroom::api

@@ -1,0 +1,43 @@
+// stockroom.v1.ImageService as plain functions. Errors are listed in the proto.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "services/api/domain/catalog.h"
+#include "services/api/domain/uploads.h"
+#include "services/api/handlers/method_table.h"
+#include "stockroom/v1/images.pb.h"
+
+namespace stockroom::api {
+
+class ImageHandlers {
+ public:
+  ImageHandlers(Uploads& uploads, Catalog& catalog) : uploads_(uploads), catalog_(catalog) {}
+
+  absl::StatusOr<std::unique_ptr<UploadSession>> BeginUpload(const CallContext& context,
+                                                             const Principal& who,
+                                                             const v1::UploadHeader& header);
+  static v1::UploadImageResponse UploadAnswer(const CreatedImage& created);
+
+  absl::Status GetImage(const CallContext& context, const Principal& who,
+                        const v1::GetImageRequest& request, v1::Image* response);
+  absl::Status ListImages(const CallContext& context, const Principal& who,
+                          const v1::ListImagesRequest& request, v1::ListImagesResponse* response);
+  absl::Status UpdateImage(const CallContext& context, const Principal& who,
+                           const v1::UpdateImageRequest& request, v1::Image* response);
+  absl::Status DeleteImage(const CallContext& context, const Principal& who,
+                           const v1::DeleteImageRequest& request,
+                           google::protobuf::Empty* response);
+  absl::Status PutAnalysis(const CallContext& context, const Principal& who,
+                           const v1::PutAnalysisRequest& request, v1::Image* response);
+
+  // Adds every method, for front ends that work from descriptors.
+  void AddTo(MethodTable& table);
+
+ private:
+  Uploads& uploads_;
+  Catalog& catalog_;
+};
+
+}  // namespace stockroom::api

@@ -1,0 +1,237 @@
+#include "services/api/jobs/dispatcher.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "services/common/base/ids.h"
+#include "services/common/base/log.h"
+
+namespace stockroom::api {
+namespace {
+
+// More than workers can use at once; keeps the number on the wire meaningless to grow.
+constexpr int kMaxDemand = 256;
+// One lease transaction takes at most this many jobs.
+constexpr int kLeaseBatch = 32;
+constexpr int kRecordTries = 6;
+
+absl::Duration RetryPause(int attempt) {
+  return std::min(absl::Milliseconds(250) * (1 << std::min(attempt, 8)), absl::Seconds(30));
+}
+
+}  // namespace
+
+JobDispatcher::JobDispatcher(Options options, MetadataStore& store, WorkerPool& workers,
+                             Executor& executor, TimerQueue& timers, Clock& clock, Metrics& metrics)
+    : options_(std::move(options)),
+      store_(store),
+      workers_(workers),
+      executor_(executor),
+      timers_(timers),
+      clock_(clock),
+      waiting_gauge_(metrics.GetGauge("stockroom_jobs_waiting", "Jobs that wait for a worker.")),
+      running_gauge_(metrics.GetGauge("stockroom_jobs_running", "Jobs that workers have.")),
+      done_total_(metrics.GetCounter("stockroom_jobs_done_total", "Jobs completed.")),
+      failed_total_(metrics.GetCounter("stockroom_jobs_failed_total", "Jobs given up.")),
+      given_back_total_(metrics.GetCounter("stockroom_jobs_given_back_total",
+                                           "Jobs put back to be tried again.")) {}
+
+JobDispatcher::~JobDispatcher() { Drain(absl::ZeroDuration()); }
+
+void JobDispatcher::Start() {
+  workers_.Start([this] { Poke(); });
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "dispatcher");
+    Run();
+  });
+}
+
+void JobDispatcher::Poke() {
+  MutexLock lock(mu_);
+  poked_ = true;
+  wake_.NotifyOne();
+}
+
+JobDispatcher::Counts JobDispatcher::counts() const {
+  MutexLock lock(mu_);
+  return {.waiting = waiting_, .running = static_cast<int>(running_.size())};
+}
+
+void JobDispatcher::Drain(absl::Duration limit) {
+  if (!thread_.joinable()) return;
+  {
+    MutexLock lock(mu_);
+    stopping_ = true;
+    wake_.NotifyAll();
+  }
+  thread_.join();
+  workers_.Drain(limit);  // every running job has its outcome now
+  MutexLock lock(mu_);
+  const absl::Time end = absl::Now() + absl::Seconds(10);
+  while (!running_.empty() && absl::Now() < end) idle_.WaitFor(mu_, absl::Seconds(1));
+}
+
+void JobDispatcher::Run() {
+  for (;;) {
+    LookForWork();
+    RenewLeases();
+    MutexLock lock(mu_);
+    const absl::Time next_look = absl::Now() + options_.poll;
+    while (!poked_ && !stopping_ && absl::Now() < next_look) {
+      wake_.WaitFor(mu_, next_look - absl::Now());
+    }
+    poked_ = false;
+    if (stopping_) return;
+  }
+}
+
+int JobDispatcher::FreeToLease(int waiting) {
+  return std::min({waiting, workers_.Credits(), kLeaseBatch});
+}
+
+void JobDispatcher::LookForWork() {
+  const absl::StatusOr<MetadataStore::JobCounts> counts = store_.CountJobs(clock_.Now());
+  if (!counts.ok()) {
+    LogWarning("can not count jobs", {{"error", counts.status()}});
+    return;
+  }
+  int waiting = counts->waiting;
+  workers_.SetDemand(std::min(waiting, kMaxDemand));
+  while (FreeToLease(waiting) > 0) {
+    const absl::StatusOr<std::vector<LeasedJob>> leased =
+        store_.LeaseJobs({.holder = options_.holder,
+                          .max_jobs = FreeToLease(waiting),
+                          .now = clock_.Now(),
+                          .lease = options_.lease});
+    if (!leased.ok()) {
+      LogWarning("can not lease jobs", {{"error", leased.status()}});
+      break;
+    }
+    if (leased->empty()) break;  // those that wait are not due yet
+    for (const LeasedJob& job : *leased) Send(job);
+    waiting -= static_cast<int>(leased->size());
+    workers_.SetDemand(std::clamp(waiting, 0, kMaxDemand));
+  }
+  waiting_gauge_.Set(waiting);
+  MutexLock lock(mu_);
+  waiting_ = waiting;
+}
+
+void JobDispatcher::Send(const LeasedJob& leased) {
+  {
+    MutexLock lock(mu_);
+    running_[leased.job.id] = {leased.job, clock_.Now() + options_.lease / 3};
+    running_gauge_.Set(static_cast<int64_t>(running_.size()));
+  }
+  WorkAssignment work{.request_id = NewRandomId(),
+                      .image_id = leased.image.id,
+                      .original = leased.image.sha256,
+                      .original_size = leased.image.size_bytes,
+                      .presets = options_.presets,
+                      .max_pixels = options_.max_pixels,
+                      .deadline = options_.job_deadline};
+  LogDebug("job sent", {{"image", leased.image.id}, {"attempt", leased.job.attempt}},
+           work.request_id);
+  workers_.Submit(std::move(work), [this, job = leased.job](WorkOutcome outcome) {
+    auto record = [this, job, outcome = std::move(outcome)] { Record(job, outcome, 1); };
+    // During shutdown nobody records: the lease runs out, or the next start ends it.
+    if (!executor_.SubmitAdmitted(std::move(record))) Forget(job);
+  });
+}
+
+void JobDispatcher::RenewLeases() {
+  const absl::Time now = clock_.Now();
+  std::vector<JobRef> due;
+  {
+    MutexLock lock(mu_);
+    for (auto& [id, running] : running_) {
+      if (running.renew_at > now) continue;
+      due.push_back({id, running.job.token});
+      running.renew_at = now + options_.lease / 3;
+    }
+  }
+  if (due.empty()) return;
+  const auto held = store_.RenewLeases(due, now + options_.lease);
+  // A lost lease needs no action here: the token keeps the late result out.
+  if (!held.ok()) LogWarning("can not renew leases", {{"error", held.status()}});
+}
+
+// On the executor. Retries when the database is away: the work is done and worth keeping.
+void JobDispatcher::Record(const Job& job, const WorkOutcome& outcome, int tries) {
+  const absl::Status status = RecordOnce(job, outcome);
+  const bool gone = absl::IsFailedPrecondition(status) || absl::IsNotFound(status);
+  if (status.ok() || gone || tries >= kRecordTries) {
+    if (!status.ok()) {
+      LogInfo("a result was not recorded", {{"image", job.image_id}, {"error", status}});
+    }
+    Forget(job);
+    Poke();
+    return;
+  }
+  timers_.RunAt(absl::Now() + RetryPause(tries), [this, job, outcome, tries] {
+    if (!executor_.SubmitAdmitted(
+            [this, job, outcome, tries] { Record(job, outcome, tries + 1); })) {
+      Forget(job);
+    }
+  });
+}
+
+absl::Status JobDispatcher::RecordOnce(const Job& job, const WorkOutcome& outcome) {
+  const JobRef ref{job.id, job.token};
+  switch (outcome.kind) {
+    case WorkOutcome::Kind::kDone: {
+      const absl::Status status = store_.CompleteJob(ref, outcome.result, clock_.Now()).status();
+      if (status.ok()) done_total_.Add();
+      return status;
+    }
+    case WorkOutcome::Kind::kBadImage: {
+      const absl::Status status = store_.FailJob(ref, outcome.message, clock_.Now()).status();
+      if (status.ok()) failed_total_.Add();
+      return status;
+    }
+    case WorkOutcome::Kind::kNotBegun:
+      given_back_total_.Add();
+      return store_.ReleaseJob(ref, ReleaseKind::kNotBegun, clock_.Now());
+    case WorkOutcome::Kind::kRetry:
+    case WorkOutcome::Kind::kDecoderDied:
+    case WorkOutcome::Kind::kWorkerLost:
+      return GiveBackOrFail(job, outcome);
+  }
+  return absl::InternalError("unknown outcome");
+}
+
+absl::Status JobDispatcher::GiveBackOrFail(const Job& job, const WorkOutcome& outcome) {
+  int limit = options_.max_retries;
+  absl::Time not_before = clock_.Now() + RetryPause(job.attempt);
+  if (outcome.kind == WorkOutcome::Kind::kDecoderDied) limit = options_.max_decoder_deaths;
+  if (outcome.kind == WorkOutcome::Kind::kWorkerLost) {
+    limit = options_.max_worker_losses;
+    not_before = clock_.Now();  // the image is not at fault, and others can take it at once
+  }
+  const JobRef ref{job.id, job.token};
+  if (job.attempt >= limit) {
+    LogWarning("job given up",
+               {{"image", job.image_id}, {"attempts", job.attempt}, {"reason", outcome.message}});
+    failed_total_.Add();
+    return store_
+        .FailJob(ref,
+                 "given up after " + std::to_string(job.attempt) + " attempts: " + outcome.message,
+                 clock_.Now())
+        .status();
+  }
+  LogInfo("job given back",
+          {{"image", job.image_id}, {"attempt", job.attempt}, {"reason", outcome.message}});
+  given_back_total_.Add();
+  return store_.ReleaseJob(ref, ReleaseKind::kAttempted, not_before);
+}
+
+void JobDispatcher::Forget(const Job& job) {
+  MutexLock lock(mu_);
+  running_.erase(job.id);
+  running_gauge_.Set(static_cast<int64_t>(running_.size()));
+  if (running_.empty()) idle_.NotifyAll();
+}
+
+}  // namespace stockroom::api

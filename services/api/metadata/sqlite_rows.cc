@@ -1,0 +1,116 @@
+#include "services/api/metadata/sqlite_rows.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/api/metadata/json_columns.h"
+#include "services/api/metadata/transitions.h"
+#include "services/common/base/status.h"
+
+namespace stockroom::api {
+namespace {
+
+std::optional<int64_t> Micros(const std::optional<absl::Time>& time) {
+  if (!time) return std::nullopt;
+  return absl::ToUnixMicros(*time);
+}
+
+}  // namespace
+
+absl::StatusOr<Image> ReadImageRow(const SqliteQuery& row, int first) {
+  int column = first;
+  const auto text = [&] { return row.Text(column++); };
+  const auto number = [&] { return row.Integer(column++); };
+  Image image;
+  image.id = text();
+  image.owner = text();
+  image.described.title = text();
+  image.described.description = text();
+  image.described.license = text();
+  image.described.visibility = static_cast<Visibility>(number());
+  image.state = static_cast<ImageState>(number());
+  image.failure_reason = text();
+  image.filename = text();
+  const absl::StatusOr<Digest> digest = Digest::FromBytes(text());
+  image.md5 = text();
+  image.size_bytes = number();
+  image.facts.width = static_cast<int32_t>(number());
+  image.facts.height = static_cast<int32_t>(number());
+  image.facts.format = text();
+  image.facts.media_type = text();
+  image.facts.frames = static_cast<int32_t>(number());
+  if (!row.IsNull(column)) image.facts.taken_time = absl::FromUnixMicros(row.Integer(column));
+  ++column;
+  absl::Status json = MapFromJson(text(), image.analysis);
+  json.Update(ListFromJson(text(), image.described.tags));
+  json.Update(MapFromJson(text(), image.described.attributes));
+  json.Update(RenditionsFromJson(text(), image.renditions));
+  image.create_time = absl::FromUnixMicros(number());
+  image.update_time = absl::FromUnixMicros(number());
+  image.revision = number();
+  if (!digest.ok() || !json.ok()) {
+    return MakeStatus(absl::StatusCode::kDataLoss,
+                      absl::StrCat("the row of image ", image.id, " can not be read: ",
+                                   json.ok() ? digest.status().message() : json.message()),
+                      {.reason = "DATABASE_CORRUPT"});
+  }
+  image.sha256 = *digest;
+  return image;
+}
+
+absl::Status InsertImageRow(SqliteConnection& db, const Image& image) {
+  const Description& d = image.described;
+  return db
+      .Query(
+          "INSERT INTO images (id, owner, title, description, license, visibility, state, "
+          "failure_reason, filename, sha256, md5, size_bytes, width, height, format, media_type, "
+          "frames, taken_time, analysis, tags, attributes, renditions, create_time, update_time, "
+          "revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?)")
+      .Bind(image.id, image.owner, d.title, d.description, d.license,
+            static_cast<int>(d.visibility), static_cast<int>(image.state), image.failure_reason,
+            image.filename, SqliteBlob{image.sha256.bytes()}, SqliteBlob{image.md5},
+            image.size_bytes, image.facts.width, image.facts.height, image.facts.format,
+            image.facts.media_type, image.facts.frames, Micros(image.facts.taken_time),
+            ToJson(image.analysis), ToJson(d.tags), ToJson(d.attributes), ToJson(image.renditions),
+            absl::ToUnixMicros(image.create_time), absl::ToUnixMicros(image.update_time),
+            image.revision)
+      .Run();
+}
+
+absl::Status UpdateImageRow(SqliteConnection& db, const Image& image) {
+  const Description& d = image.described;
+  return db
+      .Query(
+          "UPDATE images SET title = ?, description = ?, license = ?, visibility = ?, state = ?, "
+          "failure_reason = ?, width = ?, height = ?, format = ?, media_type = ?, frames = ?, "
+          "taken_time = ?, analysis = ?, tags = ?, attributes = ?, renditions = ?, "
+          "update_time = ?, revision = ? WHERE id = ?")
+      .Bind(d.title, d.description, d.license, static_cast<int>(d.visibility),
+            static_cast<int>(image.state), image.failure_reason, image.facts.width,
+            image.facts.height, image.facts.format, image.facts.media_type, image.facts.frames,
+            Micros(image.facts.taken_time), ToJson(image.analysis), ToJson(d.tags),
+            ToJson(d.attributes), ToJson(image.renditions), absl::ToUnixMicros(image.update_time),
+            image.revision, image.id)
+      .Run();
+}
+
+absl::StatusOr<Image> FindImageRow(SqliteConnection& db, const std::string& id) {
+  SqliteQuery query = db.Query("SELECT " SR_IMAGE_COLUMNS " FROM images WHERE id = ?");
+  query.Bind(id);
+  if (query.Step()) return ReadImageRow(query);
+  SR_RETURN_IF_ERROR(query.status());
+  return NoSuchImage(id);
+}
+
+absl::StatusOr<std::vector<Image>> ReadImageRows(SqliteQuery& query) {
+  std::vector<Image> images;
+  while (query.Step()) {
+    SR_ASSIGN_OR_RETURN(Image image, ReadImageRow(query));
+    images.push_back(std::move(image));
+  }
+  SR_RETURN_IF_ERROR(query.status());
+  return images;
+}
+
+}  // namespace stockroom::api

@@ -1,0 +1,163 @@
+#include "services/api/metadata/transitions.h"
+
+#include <utility>
+
+#include "services/common/base/status.h"
+#include "services/common/base/strings.h"
+
+namespace stockroom::api {
+namespace {
+
+absl::Status CheckText(std::string_view field, std::string_view text) {
+  if (IsCleanUtf8(text)) return absl::OkStatus();
+  return MakeStatus(
+      absl::StatusCode::kInvalidArgument,
+      std::string(field) + " is not valid UTF-8 text without NUL",
+      {.reason = "INVALID_TEXT", .violations = {{std::string(field), "expected UTF-8"}}});
+}
+
+absl::Status CheckPairs(std::string_view field, const std::map<std::string, std::string>& pairs) {
+  for (const auto& [key, value] : pairs) {
+    SR_RETURN_IF_ERROR(CheckText(field, key));
+    SR_RETURN_IF_ERROR(CheckText(field, value));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRenditions(const std::vector<Rendition>& renditions) {
+  for (const Rendition& r : renditions) {
+    for (const std::string* text : {&r.preset, &r.recipe, &r.key, &r.format, &r.media_type}) {
+      SR_RETURN_IF_ERROR(CheckText("renditions", *text));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Decoder messages may quote bytes of the file. Losing such a message would lose the failure
+// itself.
+std::string CleanReason(std::string_view reason) {
+  if (IsCleanUtf8(reason)) return std::string(reason);
+  std::string clean;
+  for (const char c : reason) {
+    const auto byte = static_cast<unsigned char>(c);
+    clean += byte >= 0x20 && byte < 0x7f ? c : '?';
+  }
+  return clean;
+}
+
+void Touch(Image& image, absl::Time now) {
+  image.update_time = StoredTime(now);
+  ++image.revision;
+}
+
+}  // namespace
+
+absl::Time StoredTime(absl::Time time) { return absl::FromUnixMicros(absl::ToUnixMicros(time)); }
+
+absl::Status CheckStorable(const Image& image) {
+  SR_RETURN_IF_ERROR(CheckText("id", image.id));
+  SR_RETURN_IF_ERROR(CheckText("owner", image.owner));
+  SR_RETURN_IF_ERROR(CheckText("title", image.described.title));
+  SR_RETURN_IF_ERROR(CheckText("description", image.described.description));
+  SR_RETURN_IF_ERROR(CheckText("license", image.described.license));
+  SR_RETURN_IF_ERROR(CheckText("filename", image.filename));
+  for (const std::string& tag : image.described.tags) {
+    SR_RETURN_IF_ERROR(CheckText("tags", tag));
+  }
+  SR_RETURN_IF_ERROR(CheckPairs("attributes", image.described.attributes));
+  return CheckPairs("analysis", image.analysis);
+}
+
+absl::Status CheckStorable(const ProcessingResult& result) {
+  SR_RETURN_IF_ERROR(CheckText("format", result.facts.format));
+  SR_RETURN_IF_ERROR(CheckText("media_type", result.facts.media_type));
+  SR_RETURN_IF_ERROR(CheckPairs("analysis", result.analysis));
+  return CheckRenditions(result.renditions);
+}
+
+Image CreatedFrom(const NewImage& created, absl::Time now) {
+  Image image;
+  image.id = created.id;
+  image.owner = created.owner;
+  image.described = created.described;
+  image.filename = created.filename;
+  image.state = ImageState::kPending;
+  image.sha256 = created.sha256;
+  image.md5 = created.md5;
+  image.size_bytes = created.size_bytes;
+  image.create_time = StoredTime(now);
+  image.update_time = image.create_time;
+  image.revision = 1;
+  return image;
+}
+
+bool BecomeQueued(Image& image, absl::Time now) {
+  if (image.state != ImageState::kFailed) return false;
+  image.state = ImageState::kPending;
+  image.failure_reason.clear();
+  Touch(image, now);
+  return true;
+}
+
+bool BecomeLeased(Image& image) {
+  if (image.state == ImageState::kReady || image.state == ImageState::kProcessing) return false;
+  image.state = ImageState::kProcessing;
+  ++image.revision;
+  return true;
+}
+
+bool BecomeReleased(Image& image) {
+  if (image.state != ImageState::kProcessing) return false;
+  image.state = ImageState::kPending;
+  ++image.revision;
+  return true;
+}
+
+bool BecomeFailed(Image& image, std::string_view reason, absl::Time now) {
+  if (image.state == ImageState::kReady) return false;
+  image.state = ImageState::kFailed;
+  image.failure_reason = CleanReason(reason);
+  Touch(image, now);
+  return true;
+}
+
+void BecomeReady(Image& image, const ProcessingResult& result, absl::Time now) {
+  image.state = ImageState::kReady;
+  image.failure_reason.clear();
+  image.facts = result.facts;
+  if (image.facts.taken_time) image.facts.taken_time = StoredTime(*image.facts.taken_time);
+  for (const auto& [name, text] : result.analysis) image.analysis[name] = text;
+  image.renditions = result.renditions;
+  Touch(image, now);
+}
+
+absl::StatusOr<bool> ApplyEdit(Image& image, absl::Time now,
+                               const std::function<absl::Status(Image&)>& edit) {
+  Image edited = image;
+  SR_RETURN_IF_ERROR(edit(edited));
+  if (edited.described == image.described && edited.analysis == image.analysis) return false;
+  Image next = image;
+  next.described = std::move(edited.described);
+  next.analysis = std::move(edited.analysis);
+  SR_RETURN_IF_ERROR(CheckStorable(next));
+  Touch(next, now);
+  image = std::move(next);
+  return true;
+}
+
+absl::Status LeaseLost(const JobRef& job) {
+  return MakeStatus(absl::StatusCode::kFailedPrecondition,
+                    "the lease of job " + job.id + " is not held any more",
+                    {.reason = "LEASE_LOST", .metadata = {{"job", job.id}}});
+}
+
+absl::Status NoSuchImage(std::string_view id) {
+  return NotFound("IMAGE_NOT_FOUND", "there is no image " + std::string(id));
+}
+
+absl::Status IdTaken(std::string_view id) {
+  return MakeStatus(absl::StatusCode::kAlreadyExists,
+                    "there is an image " + std::string(id) + " already", {.reason = "ID_TAKEN"});
+}
+
+}  // namespace stockroom::api

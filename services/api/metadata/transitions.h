@@ -1,0 +1,49 @@
+// What each call does to an image, free of any storage: every MetadataStore uses these, so that
+// they can not drift apart. Pure functions.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/api/domain/image.h"
+#include "services/api/domain/metadata_store.h"
+
+namespace stockroom::api {
+
+// Stores keep microseconds: what a call returns must equal what is read later.
+absl::Time StoredTime(absl::Time time);
+
+// INVALID_ARGUMENT (INVALID_TEXT, naming the field) if a text is not clean UTF-8: no database would
+// give it back unchanged.
+absl::Status CheckStorable(const Image& image);
+absl::Status CheckStorable(const ProcessingResult& result);
+
+Image CreatedFrom(const NewImage& created, absl::Time now);
+
+// The following return whether the image changed; its revision then grew by one.
+
+// A job was made for it: a FAILED one is PENDING again.
+bool BecomeQueued(Image& image, absl::Time now);
+// A READY image stays READY, and so findable, while it is processed anew.
+bool BecomeLeased(Image& image);
+bool BecomeReleased(Image& image);
+// False for a READY image: it keeps what it has.
+bool BecomeFailed(Image& image, std::string_view reason, absl::Time now);
+void BecomeReady(Image& image, const ProcessingResult& result, absl::Time now);
+
+// Runs `edit` on a copy and takes over what it may change. The error of `edit` or CheckStorable.
+absl::StatusOr<bool> ApplyEdit(Image& image, absl::Time now,
+                               const std::function<absl::Status(Image&)>& edit);
+
+// FAILED_PRECONDITION (LEASE_LOST).
+absl::Status LeaseLost(const JobRef& job);
+// NOT_FOUND (IMAGE_NOT_FOUND).
+absl::Status NoSuchImage(std::string_view id);
+// ALREADY_EXISTS (ID_TAKEN).
+absl::Status IdTaken(std::string_view id);
+
+}  // namespace stockroom::api

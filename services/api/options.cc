@@ -1,0 +1,102 @@
+#include "services/api/options.h"
+
+#include <set>
+
+#include "services/common/base/service_main.h"
+#include "services/common/base/status.h"
+#include "services/common/recipe/recipe.h"
+
+namespace stockroom::api {
+namespace {
+
+void DeclareAddresses(ConfigSchema& schema, Options& o) {
+  schema.Text("rpc.listen", &o.rpc_listen, "Address of the public gRPC API, host:port.");
+  schema.Boolean("rpc.reflection", &o.reflection, "Serve gRPC reflection, for grpcurl.");
+  schema.Text("gateway.listen", &o.http_listen,
+              "Address of the REST gateway, which also serves /healthz, /readyz and /metrics.");
+  schema.Integer("gateway.threads", &o.http_threads, 1, 64,
+                 "Event loop threads. Handlers never block, so few feed many connections.");
+  schema.Integer("gateway.max_connections", &o.http_max_connections, 1, 1'000'000,
+                 "Open connections; each costs a descriptor and about 20 KiB. Past it: 503.");
+  schema.Boolean("allow_anonymous", &o.allow_anonymous,
+                 "Allow addresses other than loopback although nobody has to log in.");
+}
+
+void DeclareParts(ConfigSchema& schema, Options& o) {
+  schema.Choice("database.driver", &o.database_driver, {"sqlite", "memory"},
+                "Where metadata lives; memory forgets everything and is for trying.");
+  schema.Text("database.path", &o.database_path, "The SQLite file, on a local disk.");
+  schema.Text("fileserver.address", &o.fileserver_address, "gRPC address of the file server.");
+  schema.Integer("fileserver.connections", &o.fileserver_connections, 1, 64,
+                 "Connections to the file server; calls go round over them.");
+  schema.TextList("workers.addresses", &o.worker_addresses,
+                  "Image workers, host:port each. Every address a name has is a worker.");
+  schema.Integer("workers.streams", &o.worker_streams, 1, 64,
+                 "Streams to each worker, each on a connection of its own.");
+  schema.Duration("workers.lookup_every", &o.worker_lookup_every, absl::Milliseconds(100),
+                  absl::Hours(1), "How often worker names are looked up again.");
+}
+
+void DeclareWork(ConfigSchema& schema, Options& o) {
+  schema.Integer("limits.max_upload_bytes", &o.max_upload_bytes, 1, int64_t{1} << 40,
+                 "Largest original. Photographs of more than 200 MiB are rare, and a cap keeps one "
+                 "request from filling the disk.");
+  schema.Integer("limits.max_uploads_in_flight", &o.max_uploads_in_flight, 1, 100'000,
+                 "Uploads under way at once; each holds a few chunks of at most 1 MiB.");
+  schema.Integer("limits.max_pixels", &o.max_pixels, 1, int64_t{1} << 40,
+                 "Largest image, all frames together, read from the header before decoding. 100 "
+                 "million pixels are 400 MB when decoded.");
+  schema.TextMap("presets", &o.presets,
+                 "Renditions made at upload: name and recipe (fit=WxH/format=F/q=N).");
+  schema.Duration("jobs.deadline", &o.job_deadline, absl::Seconds(1), absl::Hours(1),
+                  "Longest that one image may take on a worker; then its decoder is killed.");
+  schema.Duration("jobs.lease", &o.job_lease, absl::Seconds(5), absl::Hours(1),
+                  "How long jobs of an api that died wait before another takes them.");
+  schema.Duration("delivery.remake_timeout", &o.remake_timeout, absl::Seconds(1), absl::Minutes(5),
+                  "How long a viewer waits while a lost rendition is made again.");
+  schema.Integer("executor.threads", &o.executor_threads, 1, 1024,
+                 "Threads for calls that wait for the database.");
+  schema.Integer("executor.queue", &o.executor_queue, 1, 1'000'000,
+                 "Calls that may wait for such a thread. Past it callers get RESOURCE_EXHAUSTED.");
+  schema.Duration("drain_limit", &o.drain_limit, absl::ZeroDuration(), absl::Hours(1),
+                  "How long running calls and jobs may go on after SIGTERM.");
+}
+
+}  // namespace
+
+ConfigSchema SchemaFor(Options& options) {
+  ConfigSchema schema("api");
+  DeclareAddresses(schema, options);
+  DeclareParts(schema, options);
+  DeclareWork(schema, options);
+  DeclareLogLevel(schema, &options.log_level);
+  return schema;
+}
+
+absl::Status Validate(const Options& options) {
+  SR_RETURN_IF_ERROR(CheckMayBind("rpc.listen", options.rpc_listen, options.allow_anonymous));
+  SR_RETURN_IF_ERROR(CheckMayBind("gateway.listen", options.http_listen, options.allow_anonymous));
+  if (options.database_driver == "sqlite" && options.database_path.empty()) {
+    return InvalidField("database.path", "must name a file");
+  }
+  return PresetsOf(options).status();
+}
+
+absl::StatusOr<std::vector<NamedRecipe>> PresetsOf(const Options& options) {
+  std::vector<NamedRecipe> presets;
+  std::set<std::string> seen;
+  for (const auto& [name, text] : options.presets) {
+    if (!IsPresetName(name) || name == "original") {
+      return InvalidField("presets", "'" + name +
+                                         "' can not name a preset; expected 1 to 32 characters of "
+                                         "a-z, 0-9 and dash, not 'original'");
+    }
+    if (!seen.insert(name).second) return InvalidField("presets", "'" + name + "' is given twice");
+    const absl::StatusOr<Recipe> recipe = ParseRecipe(text);
+    if (!recipe.ok()) return Annotate(recipe.status(), "presets." + name);
+    presets.push_back({name, CanonicalText(*recipe)});
+  }
+  return presets;
+}
+
+}  // namespace stockroom::api

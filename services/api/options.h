@@ -1,0 +1,63 @@
+// What can be configured about the api.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/api/domain/worker_pool.h"
+#include "services/common/base/config.h"
+
+namespace stockroom::api {
+
+struct Options {
+  std::string rpc_listen = "127.0.0.1:50051";
+  bool reflection = false;
+  std::string http_listen = "127.0.0.1:8080";
+  int64_t http_threads = 2;
+  int64_t http_max_connections = 2048;
+  bool allow_anonymous = false;
+
+  std::string database_driver = "sqlite";
+  std::string database_path = "var/api/stockroom.db";
+
+  std::string fileserver_address = "127.0.0.1:50053";
+  int64_t fileserver_connections = 2;
+
+  std::vector<std::string> worker_addresses = {"127.0.0.1:50061"};
+  int64_t worker_streams = 2;
+  absl::Duration worker_lookup_every = absl::Seconds(5);
+
+  int64_t max_upload_bytes = 200 << 20;
+  int64_t max_uploads_in_flight = 256;
+  int64_t max_pixels = 100'000'000;
+
+  std::vector<std::pair<std::string, std::string>> presets = {
+      {"thumb-150", "fit=150x150/format=auto/q=80"},
+      {"thumb-320", "fit=320x320/format=auto/q=80"},
+      {"thumb-720", "fit=720x720/format=auto/q=80"}};
+
+  absl::Duration job_deadline = absl::Seconds(60);
+  absl::Duration job_lease = absl::Seconds(60);
+  absl::Duration remake_timeout = absl::Seconds(20);
+
+  int64_t executor_threads = 8;
+  int64_t executor_queue = 1024;
+  absl::Duration drain_limit = absl::Seconds(20);
+  std::string log_level = "info";
+};
+
+// Declares every key; what is loaded goes into `options`.
+ConfigSchema SchemaFor(Options& options);
+
+// INVALID_ARGUMENT for values that fit one by one but not together.
+absl::Status Validate(const Options& options);
+
+// The presets with canonical recipes, largest name first as configured. INVALID_ARGUMENT names a
+// bad one.
+absl::StatusOr<std::vector<NamedRecipe>> PresetsOf(const Options& options);
+
+}  // namespace stockroom::api

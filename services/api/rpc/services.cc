@@ -1,0 +1,91 @@
+#include "services/api/rpc/services.h"
+
+#include <utility>
+
+#include "services/api/rpc/upload_reads.h"
+#include "services/common/rpc/server_streams.h"
+
+namespace stockroom::api {
+namespace {
+
+// Binds handler, principal and messages into what rpc::RunUnary runs. Authentication (a later
+// issue) finds the principal; until then everybody is anonymous.
+template <typename Handlers, typename Request, typename Response>
+auto Bind(Handlers& handlers,
+          absl::Status (Handlers::*method)(const CallContext&, const Principal&, const Request&,
+                                           Response*),
+          const Request* request, Response* response) {
+  return [&handlers, method, request, response](const CallContext& context) {
+    return (handlers.*method)(context, Principal::Anonymous(), *request, response);
+  };
+}
+
+}  // namespace
+
+grpc::ServerReadReactor<v1::UploadImageRequest>* ImageRpc::UploadImage(
+    grpc::CallbackServerContext* context, v1::UploadImageResponse* response) {
+  return rpc::ServeReads<v1::UploadImageRequest, v1::UploadImageResponse>(
+      context, deadlines_, response,
+      std::make_shared<UploadReads>(handlers_, Principal::Anonymous()));
+}
+
+grpc::ServerUnaryReactor* ImageRpc::GetImage(grpc::CallbackServerContext* context,
+                                             const v1::GetImageRequest* request,
+                                             v1::Image* response) {
+  return rpc::RunUnary(context, executor_, deadlines_,
+                       Bind(handlers_, &ImageHandlers::GetImage, request, response));
+}
+
+grpc::ServerUnaryReactor* ImageRpc::ListImages(grpc::CallbackServerContext* context,
+                                               const v1::ListImagesRequest* request,
+                                               v1::ListImagesResponse* response) {
+  return rpc::RunUnary(context, executor_, deadlines_,
+                       Bind(handlers_, &ImageHandlers::ListImages, request, response));
+}
+
+grpc::ServerUnaryReactor* ImageRpc::UpdateImage(grpc::CallbackServerContext* context,
+                                                const v1::UpdateImageRequest* request,
+                                                v1::Image* response) {
+  return rpc::RunUnary(context, executor_, deadlines_,
+                       Bind(handlers_, &ImageHandlers::UpdateImage, request, response));
+}
+
+grpc::ServerUnaryReactor* ImageRpc::DeleteImage(grpc::CallbackServerContext* context,
+                                                const v1::DeleteImageRequest* request,
+                                                google::protobuf::Empty* response) {
+  return rpc::RunUnary(context, executor_, deadlines_,
+                       Bind(handlers_, &ImageHandlers::DeleteImage, request, response));
+}
+
+grpc::ServerUnaryReactor* ImageRpc::PutAnalysis(grpc::CallbackServerContext* context,
+                                                const v1::PutAnalysisRequest* request,
+                                                v1::Image* response) {
+  return rpc::RunUnary(context, executor_, deadlines_,
+                       Bind(handlers_, &ImageHandlers::PutAnalysis, request, response));
+}
+
+grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* context,
+                                                  const v1::SearchImagesRequest* request,
+                                                  v1::SearchImagesResponse* response) {
+  auto search = Bind(handlers_, &SearchHandlers::SearchImages, request, response);
+  if (handlers_.MayBlock(*request)) {
+    return rpc::RunUnary(context, executor_, deadlines_, std::move(search));
+  }
+  return rpc::RunUnaryInline(context, deadlines_, std::move(search));
+}
+
+grpc::ServerUnaryReactor* SystemRpc::Ping(grpc::CallbackServerContext* context,
+                                          const v1::PingRequest* request,
+                                          v1::PingResponse* response) {
+  return rpc::RunUnaryInline(context, deadlines_,
+                             Bind(handlers_, &SystemHandlers::Ping, request, response));
+}
+
+grpc::ServerUnaryReactor* SystemRpc::GetServerInfo(grpc::CallbackServerContext* context,
+                                                   const v1::GetServerInfoRequest* request,
+                                                   v1::ServerInfo* response) {
+  return rpc::RunUnaryInline(context, deadlines_,
+                             Bind(handlers_, &SystemHandlers::GetServerInfo, request, response));
+}
+
+}  // namespace stockroom::api

@@ -1,0 +1,150 @@
+#include "services/common/blobs/remote_blob_client.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+#include <vector>
+
+#include "services/common/blobs/remote_streams.h"
+#include "services/common/rpc/channel.h"
+#include "stockroom/internal/blobs.grpc.pb.h"
+
+namespace stockroom {
+
+using internal::BlobService;
+
+// The stubs, one a connection, and what is counted.
+class RemoteBlobClient::Pool {
+ public:
+  Pool(const Options& options, Metrics& metrics)
+      : put_blob("PutBlob", metrics),
+        get_blob("GetBlob", metrics),
+        stat_blob("StatBlob", metrics),
+        put_rendition("PutRendition", metrics),
+        get_rendition("GetRendition", metrics),
+        delete_renditions("DeleteRenditions", metrics) {
+    for (int i = 0; i < std::max(1, options.connections); ++i) {
+      stubs_.push_back(BlobService::NewStub(rpc::MakeChannel(options.target, {.pool_index = i})));
+    }
+  }
+
+  BlobService::Stub* Next() { return stubs_[next_.fetch_add(1) % stubs_.size()].get(); }
+
+  CallMetrics put_blob;
+  CallMetrics get_blob;
+  CallMetrics stat_blob;
+  CallMetrics put_rendition;
+  CallMetrics get_rendition;
+  CallMetrics delete_renditions;
+
+ private:
+  std::vector<std::unique_ptr<BlobService::Stub>> stubs_;
+  std::atomic<size_t> next_{0};
+};
+
+RemoteBlobClient::RemoteBlobClient(const Options& options, Metrics& metrics)
+    : pool_(std::make_unique<Pool>(options, metrics)) {}
+RemoteBlobClient::~RemoteBlobClient() = default;
+
+std::unique_ptr<BlobWriter> RemoteBlobClient::PutBlob(const CallContext& context,
+                                                      PutBlobOptions options) {
+  using Writer = RemoteWriter<internal::PutBlobRequest, internal::PutBlobResponse, StoredBlob>;
+  internal::PutBlobRequest header;
+  header.mutable_header()->set_max_bytes(options.max_bytes);
+  if (options.expected_sha256) {
+    header.mutable_header()->set_expected_sha256(std::string(options.expected_sha256->bytes()));
+  }
+  auto call = std::make_shared<Writer::Call>(
+      context, [stub = pool_->Next()](auto* client_context, auto* response, auto* reactor) {
+        stub->async()->PutBlob(client_context, response, reactor);
+      });
+  return std::make_unique<Writer>(std::move(call), std::move(header), pool_->put_blob);
+}
+
+std::unique_ptr<BlobReader> RemoteBlobClient::GetBlob(const CallContext& context,
+                                                      const Digest& digest, ByteRange range) {
+  using Reader = RemoteReader<internal::GetBlobRequest, internal::GetBlobResponse, BlobInfo>;
+  internal::GetBlobRequest request;
+  request.set_sha256(std::string(digest.bytes()));
+  request.set_offset(range.offset);
+  request.set_length(range.length);
+  auto call = std::make_shared<Reader::Call>(
+      context, std::move(request),
+      [stub = pool_->Next()](auto* client_context, const auto* wire, auto* reactor) {
+        stub->async()->GetBlob(client_context, wire, reactor);
+      });
+  return std::make_unique<Reader>(std::move(call), range, pool_->get_blob);
+}
+
+void RemoteBlobClient::StatBlob(const CallContext& context, const Digest& digest,
+                                absl::AnyInvocable<void(absl::StatusOr<BlobInfo>)> done) {
+  internal::StatBlobRequest request;
+  request.set_sha256(std::string(digest.bytes()));
+  CallMetrics& metrics = pool_->stat_blob;
+  metrics.Started();
+  rpc::CallUnary<internal::BlobInfo>(
+      context, std::move(request),
+      [stub = pool_->Next()](auto* client_context, const auto* wire, auto* response, auto end) {
+        stub->async()->StatBlob(client_context, wire, response, std::move(end));
+      },
+      [&metrics, done = std::move(done)](absl::StatusOr<internal::BlobInfo> response) mutable {
+        absl::StatusOr<BlobInfo> info =
+            response.ok() ? FromWire(*response) : absl::StatusOr<BlobInfo>(response.status());
+        if (!info.ok()) metrics.Failed(info.status());
+        done(std::move(info));
+      });
+}
+
+std::unique_ptr<RenditionWriter> RemoteBlobClient::PutRendition(const CallContext& context,
+                                                                RenditionAddress address) {
+  using Writer =
+      RemoteWriter<internal::PutRenditionRequest, internal::RenditionInfo, RenditionInfo>;
+  internal::PutRenditionRequest header;
+  *header.mutable_address() = ToWire(address);
+  auto call = std::make_shared<Writer::Call>(
+      context, [stub = pool_->Next()](auto* client_context, auto* response, auto* reactor) {
+        stub->async()->PutRendition(client_context, response, reactor);
+      });
+  return std::make_unique<Writer>(std::move(call), std::move(header), pool_->put_rendition);
+}
+
+std::unique_ptr<RenditionReader> RemoteBlobClient::GetRendition(const CallContext& context,
+                                                                RenditionAddress address,
+                                                                ByteRange range) {
+  using Reader =
+      RemoteReader<internal::GetRenditionRequest, internal::GetRenditionResponse, RenditionInfo>;
+  internal::GetRenditionRequest request;
+  *request.mutable_address() = ToWire(address);
+  request.set_offset(range.offset);
+  request.set_length(range.length);
+  auto call = std::make_shared<Reader::Call>(
+      context, std::move(request),
+      [stub = pool_->Next()](auto* client_context, const auto* wire, auto* reactor) {
+        stub->async()->GetRendition(client_context, wire, reactor);
+      });
+  return std::make_unique<Reader>(std::move(call), range, pool_->get_rendition);
+}
+
+void RemoteBlobClient::DeleteRenditions(const CallContext& context, const Digest& original,
+                                        absl::AnyInvocable<void(absl::StatusOr<int>)> done) {
+  internal::DeleteRenditionsRequest request;
+  request.set_original_sha256(std::string(original.bytes()));
+  CallMetrics& metrics = pool_->delete_renditions;
+  metrics.Started();
+  rpc::CallUnary<internal::DeleteRenditionsResponse>(
+      context, std::move(request),
+      [stub = pool_->Next()](auto* client_context, const auto* wire, auto* response, auto end) {
+        stub->async()->DeleteRenditions(client_context, wire, response, std::move(end));
+      },
+      [&metrics,
+       done = std::move(done)](absl::StatusOr<internal::DeleteRenditionsResponse> r) mutable {
+        if (r.ok()) {
+          done(r->deleted());
+        } else {
+          metrics.Failed(r.status());
+          done(r.status());
+        }
+      });
+}
+
+}  // namespace stockroom

@@ -1,0 +1,45 @@
+#include "services/common/blobs/wire.h"
+
+#include "services/common/base/status.h"
+
+namespace stockroom {
+
+internal::BlobInfo ToWire(const BlobInfo& info) {
+  internal::BlobInfo wire;
+  wire.set_sha256(std::string(info.sha256.bytes()));
+  wire.set_md5(info.md5);
+  wire.set_size(info.size);
+  return wire;
+}
+
+internal::RenditionInfo ToWire(const RenditionInfo& info) {
+  internal::RenditionInfo wire;
+  wire.set_sha256(std::string(info.sha256.bytes()));
+  wire.set_size(info.size);
+  return wire;
+}
+
+internal::RenditionAddress ToWire(const RenditionAddress& address) {
+  internal::RenditionAddress wire;
+  wire.set_original_sha256(std::string(address.original.bytes()));
+  wire.set_key(address.key);
+  return wire;
+}
+
+absl::StatusOr<BlobInfo> FromWire(const internal::BlobInfo& info) {
+  SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(info.sha256()));
+  return BlobInfo{.sha256 = digest, .md5 = info.md5(), .size = info.size()};
+}
+
+absl::StatusOr<RenditionInfo> FromWire(const internal::RenditionInfo& info) {
+  SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(info.sha256()));
+  return RenditionInfo{.sha256 = digest, .size = info.size()};
+}
+
+absl::StatusOr<RenditionAddress> FromWire(const internal::RenditionAddress& address) {
+  SR_ASSIGN_OR_RETURN(const Digest original, Digest::FromBytes(address.original_sha256()));
+  SR_RETURN_IF_ERROR(CheckRenditionKey(address.key()));
+  return RenditionAddress{.original = original, .key = address.key()};
+}
+
+}  // namespace stockroom

@@ -1,0 +1,88 @@
+// stockroom-fileserver: read the configuration, build the parts, run, drain.
+#include <cstdio>
+#include <utility>
+
+#include "services/common/base/executor.h"
+#include "services/common/base/log.h"
+#include "services/common/base/metrics.h"
+#include "services/common/base/process.h"
+#include "services/common/base/status.h"
+#include "services/common/rpc/server.h"
+#include "services/fileserver/backends/local_disk.h"
+#include "services/fileserver/http/operational.h"
+#include "services/fileserver/options.h"
+#include "services/fileserver/rpc/blob_service.h"
+#include "services/fileserver/store/blob_store.h"
+#include "services/fileserver/store/health_probe.h"
+#include "services/fileserver/store/posix_env.h"
+#include "services/fileserver/store/rendition_store.h"
+
+namespace stockroom::fileserver {
+namespace {
+
+absl::Status Serve(const Options& options) {
+  Metrics metrics;
+  SR_ASSIGN_OR_RETURN(const std::unique_ptr<LocalDisk> disk,
+                      LocalDisk::Open(PosixEnv(), {.directory = options.data_dir,
+                                                   .reserve_bytes = options.reserve_bytes}));
+  BlobStore blobs(*disk,
+                  {.max_blob_bytes = options.max_blob_bytes,
+                   .max_uploads = options.max_uploads,
+                   .max_downloads = options.max_downloads},
+                  metrics);
+  RenditionStore renditions(*disk,
+                            {.max_rendition_bytes = options.max_rendition_bytes,
+                             .max_uploads = options.max_uploads,
+                             .max_downloads = options.max_downloads},
+                            metrics);
+  Executor executor({.name = "disk",
+                     .threads = static_cast<int>(options.disk_threads),
+                     .max_queued = static_cast<int>(options.disk_queue)},
+                    metrics);
+  const std::unique_ptr<grpc::Service> service =
+      MakeBlobService(blobs, renditions, executor, rpc::DeadlinePolicy{});
+  SR_ASSIGN_OR_RETURN(
+      const std::unique_ptr<rpc::Server> server,
+      rpc::Server::Start({.listen = options.listen, .reflection = options.reflection},
+                         {service.get()}));
+  HealthProbe probe(
+      *disk, options.probe_interval,
+      [&server](const absl::Status& status) { server->SetServing(status.ok()); }, metrics);
+  SR_ASSIGN_OR_RETURN(const std::unique_ptr<http::Server> http,
+                      StartHttp(options.http_listen, probe, metrics));
+  LogInfo("file server runs",
+          {{"grpc_port", server->port()}, {"http_port", http->port()}, {"data", options.data_dir}});
+
+  const int signal = WaitForStopSignal();
+  LogInfo("file server stops", {{"signal", signal}});
+  const DrainWatchdog watchdog(options.drain_limit + absl::Seconds(10));
+  probe.Stop();
+  server->Drain(options.drain_limit);
+  executor.Shutdown();
+  http->Drain(absl::Seconds(1));
+  return absl::OkStatus();
+}
+
+int Main(int argc, const char* const* argv) {
+  PrepareSignals();
+  Options options;
+  const absl::StatusOr<LoadedConfig> config = LoadConfig(SchemaFor(options), argc, argv);
+  if (config.ok() && config->exit_early) {
+    std::fputs(config->output.c_str(), stdout);
+    return 0;
+  }
+  absl::Status status = config.status();
+  if (status.ok()) status = Validate(options);
+  InitLogging("fileserver", LogLevelOf(options));
+  if (status.ok()) status = Serve(options);
+  if (!status.ok()) {
+    LogError("file server can not run", {{"error", status}});
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace stockroom::fileserver
+
+int main(int argc, char** argv) { return stockroom::fileserver::Main(argc, argv); }

@@ -1,0 +1,56 @@
+#include "services/fileserver/options.h"
+
+#include "services/common/base/status.h"
+
+namespace stockroom::fileserver {
+
+ConfigSchema SchemaFor(Options& options) {
+  constexpr int64_t kMost = int64_t{1} << 50;
+  ConfigSchema schema("fileserver");
+  schema.Text("listen", &options.listen, "Address of the gRPC BlobService, host:port.");
+  schema.Text("http.listen", &options.http_listen,
+              "Address of the HTTP port (/healthz, /readyz, /metrics), host:port.");
+  schema.Text("data_dir", &options.data_dir,
+              "Directory of blobs and renditions, on ext4 or xfs. Of one file server only.");
+  schema.Boolean("allow_anonymous", &options.allow_anonymous,
+                 "Allow addresses other than loopback although nobody has to log in.");
+  schema.Boolean("grpc.reflection", &options.reflection, "Serve gRPC reflection, for grpcurl.");
+  schema.Integer("limits.max_blob_bytes", &options.max_blob_bytes, 1, kMost, "Largest original.");
+  schema.Integer("limits.max_rendition_bytes", &options.max_rendition_bytes, 1, int64_t{1} << 30,
+                 "Largest rendition.");
+  schema.Integer("limits.max_uploads", &options.max_uploads, 1, 100'000,
+                 "Uploads that run at once, of blobs and of renditions each. Past it callers are "
+                 "told to come back.");
+  schema.Integer("limits.max_downloads", &options.max_downloads, 1, 100'000,
+                 "Downloads that run at once, of blobs and of renditions each.");
+  schema.Integer("limits.reserve_bytes", &options.reserve_bytes, 0, kMost,
+                 "Uploads are refused, and health turns red, when less than this is free on the "
+                 "disk.");
+  schema.Integer("disk.threads", &options.disk_threads, 1, 1024,
+                 "Threads for disk work: how many reads, writes and syncs run at once.");
+  schema.Integer("disk.queue", &options.disk_queue, 1, 1'000'000,
+                 "Calls that may wait for such a thread. Past it callers are told to come back.");
+  schema.Duration("health.probe_interval", &options.probe_interval, absl::Milliseconds(100),
+                  absl::Hours(1), "How often the store is asked whether it can write.");
+  schema.Duration("drain_limit", &options.drain_limit, absl::ZeroDuration(), absl::Hours(1),
+                  "How long running transfers may go on after SIGTERM.");
+  schema.Choice("log.level", &options.log_level, {"debug", "info", "warning", "error"},
+                "Least severe messages that are logged.");
+  return schema;
+}
+
+LogLevel LogLevelOf(const Options& options) {
+  if (options.log_level == "debug") return LogLevel::kDebug;
+  if (options.log_level == "warning") return LogLevel::kWarning;
+  if (options.log_level == "error") return LogLevel::kError;
+  return LogLevel::kInfo;
+}
+
+absl::Status Validate(const Options& options) {
+  SR_RETURN_IF_ERROR(CheckMayBind("listen", options.listen, options.allow_anonymous));
+  SR_RETURN_IF_ERROR(CheckMayBind("http.listen", options.http_listen, options.allow_anonymous));
+  if (options.data_dir.empty()) return InvalidField("data_dir", "must name a directory");
+  return absl::OkStatus();
+}
+
+}  // namespace stockroom::fileserver

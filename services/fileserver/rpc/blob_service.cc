@@ -1,0 +1,123 @@
+#include "services/fileserver/rpc/blob_service.h"
+
+#include "services/common/blobs/wire.h"
+#include "services/common/rpc/server_streams.h"
+#include "services/fileserver/rpc/download_call.h"
+#include "services/fileserver/rpc/upload_call.h"
+#include "stockroom/internal/blobs.grpc.pb.h"
+
+namespace stockroom::fileserver {
+namespace {
+
+using PutBlobCall = UploadCall<internal::PutBlobRequest, internal::PutBlobResponse, StoredBlob>;
+using PutRenditionCall =
+    UploadCall<internal::PutRenditionRequest, internal::RenditionInfo, RenditionInfo>;
+using GetBlobCall = DownloadCall<internal::GetBlobResponse, BlobInfo>;
+using GetRenditionCall = DownloadCall<internal::GetRenditionResponse, RenditionInfo>;
+
+class BlobServiceImpl final : public internal::BlobService::CallbackService {
+ public:
+  BlobServiceImpl(BlobStore& blobs, RenditionStore& renditions, Executor& disk,
+                  const rpc::DeadlinePolicy& deadlines)
+      : blobs_(blobs), renditions_(renditions), disk_(disk), deadlines_(deadlines) {}
+
+  grpc::ServerReadReactor<internal::PutBlobRequest>* PutBlob(
+      grpc::CallbackServerContext* context, internal::PutBlobResponse* response) override {
+    PutBlobCall::Options options{
+        .header_case = internal::PutBlobRequest::kHeader,
+        .begin = [this](const internal::PutBlobRequest& request) { return BeginBlob(request); },
+        .to_wire =
+            [](const StoredBlob& stored) {
+              internal::PutBlobResponse wire;
+              *wire.mutable_info() = ToWire(stored.info);
+              wire.set_existed(stored.existed);
+              return wire;
+            }};
+    return rpc::ServeReads<internal::PutBlobRequest, internal::PutBlobResponse>(
+        context, deadlines_, response, std::make_shared<PutBlobCall>(disk_, std::move(options)));
+  }
+
+  grpc::ServerWriteReactor<internal::GetBlobResponse>* GetBlob(
+      grpc::CallbackServerContext* context, const internal::GetBlobRequest* request) override {
+    auto begin = [this, request]() -> absl::StatusOr<std::unique_ptr<BlobDownload>> {
+      SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(request->sha256()));
+      return blobs_.Get(digest, {.offset = request->offset(), .length = request->length()});
+    };
+    return rpc::ServeWrites<internal::GetBlobResponse>(
+        context, deadlines_, std::make_shared<GetBlobCall>(disk_, std::move(begin)));
+  }
+
+  grpc::ServerUnaryReactor* StatBlob(grpc::CallbackServerContext* context,
+                                     const internal::StatBlobRequest* request,
+                                     internal::BlobInfo* response) override {
+    return rpc::RunUnary(
+        context, disk_, deadlines_, [this, request, response](const CallContext&) -> absl::Status {
+          SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(request->sha256()));
+          SR_ASSIGN_OR_RETURN(const BlobInfo info, blobs_.Stat(digest));
+          *response = ToWire(info);
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerReadReactor<internal::PutRenditionRequest>* PutRendition(
+      grpc::CallbackServerContext* context, internal::RenditionInfo* response) override {
+    PutRenditionCall::Options options{
+        .header_case = internal::PutRenditionRequest::kAddress,
+        .begin = [this](const internal::PutRenditionRequest& request)
+            -> absl::StatusOr<std::unique_ptr<RenditionUpload>> {
+          SR_ASSIGN_OR_RETURN(const RenditionAddress address, FromWire(request.address()));
+          return renditions_.Put(address);
+        },
+        .to_wire = [](const RenditionInfo& info) { return ToWire(info); }};
+    return rpc::ServeReads<internal::PutRenditionRequest, internal::RenditionInfo>(
+        context, deadlines_, response,
+        std::make_shared<PutRenditionCall>(disk_, std::move(options)));
+  }
+
+  grpc::ServerWriteReactor<internal::GetRenditionResponse>* GetRendition(
+      grpc::CallbackServerContext* context, const internal::GetRenditionRequest* request) override {
+    auto begin = [this, request]() -> absl::StatusOr<std::unique_ptr<RenditionDownload>> {
+      SR_ASSIGN_OR_RETURN(const RenditionAddress address, FromWire(request->address()));
+      return renditions_.Get(address, {.offset = request->offset(), .length = request->length()});
+    };
+    return rpc::ServeWrites<internal::GetRenditionResponse>(
+        context, deadlines_, std::make_shared<GetRenditionCall>(disk_, std::move(begin)));
+  }
+
+  grpc::ServerUnaryReactor* DeleteRenditions(
+      grpc::CallbackServerContext* context, const internal::DeleteRenditionsRequest* request,
+      internal::DeleteRenditionsResponse* response) override {
+    return rpc::RunUnary(
+        context, disk_, deadlines_, [this, request, response](const CallContext&) -> absl::Status {
+          SR_ASSIGN_OR_RETURN(const Digest original, Digest::FromBytes(request->original_sha256()));
+          SR_ASSIGN_OR_RETURN(const int deleted, renditions_.RemoveAll(original));
+          response->set_deleted(deleted);
+          return absl::OkStatus();
+        });
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<BlobUpload>> BeginBlob(const internal::PutBlobRequest& request) {
+    const internal::PutBlobHeader& header = request.header();
+    PutBlobOptions options{.max_bytes = header.max_bytes(), .expected_sha256 = std::nullopt};
+    if (!header.expected_sha256().empty()) {
+      SR_ASSIGN_OR_RETURN(options.expected_sha256, Digest::FromBytes(header.expected_sha256()));
+    }
+    return blobs_.Put(options);
+  }
+
+  BlobStore& blobs_;
+  RenditionStore& renditions_;
+  Executor& disk_;
+  const rpc::DeadlinePolicy deadlines_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeBlobService(BlobStore& blobs, RenditionStore& renditions,
+                                               Executor& disk,
+                                               const rpc::DeadlinePolicy& deadlines) {
+  return std::make_unique<BlobServiceImpl>(blobs, renditions, disk, deadlines);
+}
+
+}  // namespace stockroom::fileserver

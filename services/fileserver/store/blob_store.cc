@@ -1,0 +1,111 @@
+#include "services/fileserver/store/blob_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/fileserver/store/upload_rules.h"
+
+namespace stockroom::fileserver {
+
+class BlobStore::UploadImpl final : public BlobUpload {
+ public:
+  UploadImpl(BlobStore& store, std::unique_ptr<BlobSink> sink, int64_t limit,
+             std::optional<Digest> expected, Slots::Slot slot)
+      : store_(store),
+        sink_(std::move(sink)),
+        limit_(limit),
+        expected_(expected),
+        slot_(std::move(slot)) {}
+
+  absl::Status Append(std::string_view bytes) override {
+    if (!status_.ok() || bytes.empty()) return status_;
+    status_ = CheckRoom(size_, bytes.size(), limit_);
+    if (status_.ok()) status_ = sink_->Append(bytes);
+    if (!status_.ok()) {
+      sink_.reset();  // frees the space now, not when the client has read the error
+      return status_;
+    }
+    hasher_.Update(bytes);
+    size_ += static_cast<int64_t>(bytes.size());
+    return status_;
+  }
+
+  absl::StatusOr<StoredBlob> Finish(int64_t sent) override {
+    SR_RETURN_IF_ERROR(status_);
+    status_ = absl::FailedPreconditionError("the upload is finished");
+    const std::unique_ptr<BlobSink> sink = std::move(sink_);
+    SR_RETURN_IF_ERROR(CheckComplete(size_, sent));
+    BlobInfo info{.sha256 = hasher_.FinishSha256(), .md5 = hasher_.FinishMd5(), .size = size_};
+    if (expected_ && info.sha256 != *expected_) {
+      return MakeStatus(
+          absl::StatusCode::kDataLoss,
+          "the bytes that arrived are not those that were announced: their SHA-256 is " +
+              info.sha256.hex() + ", expected " + expected_->hex(),
+          {.reason = "DIGEST_MISMATCH"});
+    }
+    const absl::Time start = absl::Now();
+    SR_ASSIGN_OR_RETURN(const bool existed, sink->Commit(info));
+    store_.commit_seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - start));
+    (existed ? store_.deduplicated_ : store_.bytes_stored_)
+        .Add(existed ? 1 : static_cast<uint64_t>(size_));
+    return StoredBlob{.info = std::move(info), .existed = existed};
+  }
+
+ private:
+  BlobStore& store_;
+  std::unique_ptr<BlobSink> sink_;
+  const int64_t limit_;
+  const std::optional<Digest> expected_;
+  const Slots::Slot slot_;
+  StreamHasher hasher_{StreamHasher::Md5::kYes};
+  int64_t size_ = 0;
+  absl::Status status_;
+};
+
+BlobStore::BlobStore(BlobBackend& backend, const Options& options, Metrics& metrics)
+    : backend_(backend),
+      options_(options),
+      uploads_("blob upload", options.max_uploads, metrics),
+      downloads_("blob download", options.max_downloads, metrics),
+      commit_seconds_(metrics.GetHistogram("stockroom_fileserver_blob_commit_seconds",
+                                           "Making a blob durable, after its last byte.",
+                                           Histogram::LatencyBounds())),
+      bytes_stored_(metrics.GetCounter("stockroom_fileserver_blob_bytes_stored_total",
+                                       "Bytes of new blobs.")),
+      deduplicated_(metrics.GetCounter("stockroom_fileserver_blobs_deduplicated_total",
+                                       "Uploads of bytes that were there already.")),
+      damaged_(metrics.GetCounter("stockroom_fileserver_blobs_damaged_total",
+                                  "Reads that found a blob damaged.")) {}
+
+absl::StatusOr<std::unique_ptr<BlobUpload>> BlobStore::Put(const PutBlobOptions& options) {
+  if (options.max_bytes < 0) return InvalidField("max_bytes", "must not be negative");
+  SR_ASSIGN_OR_RETURN(Slots::Slot slot, uploads_.Take());
+  SR_ASSIGN_OR_RETURN(std::unique_ptr<BlobSink> sink, backend_.CreateBlob());
+  const int64_t limit = options.max_bytes == 0
+                            ? options_.max_blob_bytes
+                            : std::min(options.max_bytes, options_.max_blob_bytes);
+  return std::make_unique<UploadImpl>(*this, std::move(sink), limit, options.expected_sha256,
+                                      std::move(slot));
+}
+
+absl::StatusOr<std::unique_ptr<BlobDownload>> BlobStore::Get(const Digest& digest,
+                                                             ByteRange range) {
+  SR_ASSIGN_OR_RETURN(Slots::Slot slot, downloads_.Take());
+  absl::StatusOr<std::unique_ptr<BlobSource>> source = backend_.OpenBlob(digest);
+  if (absl::IsDataLoss(source.status())) damaged_.Add();
+  if (!source.ok()) return source.status();
+  SR_ASSIGN_OR_RETURN(range, ResolveRange(range, (*source)->info().size));
+  std::optional<BlobDownload::Verification> verify;
+  if (range.length == (*source)->info().size) {
+    verify = BlobDownload::Verification{.expected = digest, .corrupt = &damaged_};
+  }
+  return std::make_unique<BlobDownload>(*std::move(source), range, verify, std::move(slot));
+}
+
+absl::StatusOr<BlobInfo> BlobStore::Stat(const Digest& digest) {
+  SR_ASSIGN_OR_RETURN(const std::unique_ptr<BlobSource> source, backend_.OpenBlob(digest));
+  return source->info();
+}
+
+}  // namespace stockroom::fileserver

@@ -1,0 +1,82 @@
+// The operating system's files as a seam, so that tests can cut the power.
+//
+// All methods block: call them from an executor. Paths are absolute or relative to the working
+// directory. Errors are those of ErrnoStatus (base/status.h) and name the operation and the path;
+// those that callers decide by are listed at each method.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace stockroom::fileserver {
+
+// An open file. ReadAt is thread-safe, the rest is for one thread at a time.
+class File {
+ public:
+  virtual ~File() = default;
+  // Appends a prefix of `bytes` (not empty) and says how long it was, as write(2) does.
+  virtual absl::StatusOr<size_t> Append(std::string_view bytes) = 0;
+  // Fills `to`; fewer than `size` bytes only at the end of the file.
+  virtual absl::StatusOr<size_t> ReadAt(int64_t offset, char* to, size_t size) = 0;
+  virtual absl::StatusOr<int64_t> Size() = 0;
+  // fdatasync. After an error the kernel may have marked the lost pages clean, so that a second
+  // call would succeed without having written anything: throw the file away instead.
+  virtual absl::Status SyncData() = 0;
+};
+
+// Holds a lock until destroyed.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+// Thread-safe.
+class Env {
+ public:
+  virtual ~Env() = default;
+
+  // A file without a name in `directory`'s filesystem (O_TMPFILE): it vanishes unless linked.
+  virtual absl::StatusOr<std::unique_ptr<File>> OpenUnnamed(const std::string& directory) = 0;
+  // A new file. ALREADY_EXISTS.
+  virtual absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) = 0;
+  // NOT_FOUND.
+  virtual absl::StatusOr<std::unique_ptr<File>> OpenToRead(const std::string& path) = 0;
+
+  // Names a file of this Env. ALREADY_EXISTS, NOT_FOUND (the directory).
+  virtual absl::Status Link(File& unnamed, const std::string& path) = 0;
+  // Replaces `to`. NOT_FOUND.
+  virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  // NOT_FOUND.
+  virtual absl::Status Unlink(const std::string& path) = 0;
+  // Sets the time of modification to now. NOT_FOUND.
+  virtual absl::Status Touch(const std::string& path) = 0;
+
+  // ALREADY_EXISTS, NOT_FOUND (the parent).
+  virtual absl::Status MakeDirectory(const std::string& path) = 0;
+  // NOT_FOUND; FAILED_PRECONDITION when it is not empty.
+  virtual absl::Status RemoveDirectory(const std::string& path) = 0;
+  // Makes the names in a directory durable.
+  virtual absl::Status SyncDirectory(const std::string& path) = 0;
+  // Names in a directory, without . and .., sorted. NOT_FOUND.
+  virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;
+
+  // What a user without privileges could still write below `directory`, in bytes.
+  virtual absl::StatusOr<int64_t> FreeBytes(const std::string& directory) = 0;
+  // Takes an exclusive lock on a file, which is made if missing; it ends with the process at the
+  // latest. FAILED_PRECONDITION when somebody else holds it.
+  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
+};
+
+// Appends all of `bytes`, however short the single writes are.
+absl::Status AppendAll(File& file, std::string_view bytes);
+
+// MakeDirectory for a path whose existing parts are welcome.
+absl::Status EnsureDirectory(Env& env, const std::string& path);
+
+}  // namespace stockroom::fileserver

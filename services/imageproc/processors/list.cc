@@ -1,0 +1,15 @@
+#include "services/imageproc/processors/builtin.h"
+
+namespace stockroom::imageproc {
+
+std::span<const Processor> Processors() {
+  static constexpr Processor kProcessors[] = {
+      {"facts", DescribeFacts},
+      {"thumbhash", MakeThumbHash},
+      {"blurhash", MakeBlurHash},
+      {"palette", FindPalette},
+  };
+  return kProcessors;
+}
+
+}  // namespace stockroom::imageproc

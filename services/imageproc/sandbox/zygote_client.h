@@ -1,0 +1,62 @@
+// The worker's side of a zygote (zygote.h).
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/imageproc/sandbox/fd.h"
+
+namespace stockroom::imageproc {
+
+// One decoder process. Destroying it kills it; its zygote reaps it.
+class DecoderChild {
+ public:
+  DecoderChild(UniqueFd socket, UniqueFd pidfd)
+      : socket_(std::move(socket)), pidfd_(std::move(pidfd)) {}
+  DecoderChild(DecoderChild&&) = default;
+  DecoderChild& operator=(DecoderChild&&) = delete;
+  ~DecoderChild() { Kill(); }
+
+  int socket() const { return socket_.get(); }
+  bool IsAlive() const;
+  // Thread-safe, does not block, harmless when it is dead already.
+  void Kill() const;
+
+ private:
+  UniqueFd socket_;
+  UniqueFd pidfd_;
+};
+
+// Not thread-safe. The thread that starts one must outlive it: the kernel takes the end of that
+// thread for the end of the parent, and kills.
+class Zygote {
+ public:
+  // Starts `path` with `arguments`, an empty environment, no descriptors but standard error and its
+  // socket, in a process group of its own (Ctrl-C is for the worker, which drains). Blocks until it
+  // is ready or `deadline`. UNAVAILABLE says why it is not.
+  static absl::StatusOr<std::unique_ptr<Zygote>> Start(const std::string& path,
+                                                       const std::vector<std::string>& arguments,
+                                                       absl::Time deadline);
+  // Kills it and its children, and reaps it.
+  ~Zygote();
+  Zygote(const Zygote&) = delete;
+  Zygote& operator=(const Zygote&) = delete;
+
+  // UNAVAILABLE: it is of no more use.
+  absl::StatusOr<DecoderChild> Fork(absl::Time deadline);
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  Zygote(pid_t pid, UniqueFd socket) : pid_(pid), socket_(std::move(socket)) {}
+
+  const pid_t pid_;
+  UniqueFd socket_;
+};
+
+}  // namespace stockroom::imageproc

@@ -1,0 +1,51 @@
+// A whole file server in this process: stores on a temporary directory, gRPC on a free port.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "services/common/base/executor.h"
+#include "services/common/base/metrics.h"
+#include "services/common/rpc/server.h"
+#include "services/fileserver/backends/local_disk.h"
+#include "services/fileserver/store/blob_store.h"
+#include "services/fileserver/store/env.h"
+#include "services/fileserver/store/rendition_store.h"
+
+namespace stockroom::fileserver {
+
+class FileServerFixture {
+ public:
+  struct Options {
+    BlobStore::Options blobs;
+    RenditionStore::Options renditions;
+  };
+  // Ends the test program when it can not be built.
+  FileServerFixture(Env& env, const std::string& directory, const Options& options);
+  ~FileServerFixture();
+
+  std::string target() const { return "127.0.0.1:" + std::to_string(server_->port()); }
+  Metrics& metrics() { return metrics_; }
+
+ private:
+  Metrics metrics_;
+  std::unique_ptr<LocalDisk> disk_;
+  std::unique_ptr<BlobStore> blobs_;
+  std::unique_ptr<RenditionStore> renditions_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<grpc::Service> service_;
+  std::unique_ptr<rpc::Server> server_;
+};
+
+// Removed with everything in it.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace stockroom::fileserver

@@ -1,0 +1,121 @@
+// The MetadataStore contract: events, snapshot, listener.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <set>
+
+#include "tests/contract/metadata/contract_fixture.h"
+
+namespace stockroom::api {
+
+TEST_P(MetadataStoreContract, NumbersEventsInCommitOrderWithUniqueIds) {
+  InThreads(8, [&](int t) {
+    for (int i = 0; i < 5; ++i) Create("i" + std::to_string(t * 10 + i));
+  });
+  const auto events = Events();
+  ASSERT_EQ(events.size(), 40u);
+  std::set<std::string> ids;
+  for (size_t i = 0; i < events.size(); ++i) {
+    EXPECT_GT(events[i].position, i == 0 ? 0 : events[i - 1].position);
+    ids.insert(events[i].id);
+  }
+  EXPECT_EQ(ids.size(), 40u);
+}
+
+TEST_P(MetadataStoreContract, ReadsEventsAfterAPositionUpToALimit) {
+  for (const char* id : {"a", "b", "c"}) Create(id);
+  const auto all = Events();
+  const auto page = Value(store().ReadEvents(all[0].position, 1));
+  ASSERT_EQ(page.size(), 1u);
+  EXPECT_EQ(page[0].image_id, "b");
+  EXPECT_TRUE(Value(store().ReadEvents(all[2].position, 10)).empty());
+  EXPECT_TRUE(Value(store().ReadEvents(0, 0)).empty());
+}
+
+TEST_P(MetadataStoreContract, SnapshotVisitsEveryImageOnce) {
+  for (int i = 0; i < 600; ++i) Create("i" + std::to_string(i));
+  std::multiset<std::string> seen;
+  const int64_t position = Value(store().Snapshot([&](std::vector<Image> batch) {
+    for (const Image& image : batch) seen.insert(image.id);
+    return absl::OkStatus();
+  }));
+  EXPECT_EQ(seen.size(), 600u);
+  EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), 600u);
+  EXPECT_TRUE(Value(store().ReadEvents(position, 10)).empty());
+}
+
+TEST_P(MetadataStoreContract, SnapshotEndsWithTheVisitorsError) {
+  Create("a");
+  EXPECT_EQ(Code(store().Snapshot([](std::vector<Image>) { return absl::CancelledError("stop"); })),
+            absl::StatusCode::kCancelled);
+  EXPECT_EQ(Code(store().GetImage("a")), absl::StatusCode::kOk);
+}
+
+// Follows the feed from `position` and brings `known` (id to revision) up to date.
+inline void Follow(MetadataStore& store, int64_t position, std::map<std::string, int64_t>& known) {
+  for (;;) {
+    const auto events = Value(store.ReadEvents(position, 7));
+    if (events.empty()) return;
+    for (const Event& event : events) {
+      position = event.position;
+      const auto image = store.GetImage(event.image_id);
+      if (image.ok()) {
+        known[event.image_id] = std::max(known[event.image_id], image->revision);
+      } else {
+        known.erase(event.image_id);
+      }
+    }
+  }
+}
+
+TEST_P(MetadataStoreContract, SnapshotAndFeedTogetherLoseNothingUnderConcurrentWrites) {
+  for (int i = 0; i < 300; ++i) Create("old" + std::to_string(i));
+  std::vector<std::map<std::string, int64_t>> known(3);
+  std::vector<int64_t> positions(3);
+  InThreads(6, [&](int t) {
+    if (t < 3) {
+      positions[t] = Value(store().Snapshot([&](std::vector<Image> batch) {
+        for (const Image& image : batch) known[t][image.id] = image.revision;
+        return absl::OkStatus();
+      }));
+      return;
+    }
+    for (int i = 0; i < 40; ++i) {
+      const std::string id = "new" + std::to_string(t) + "-" + std::to_string(i);
+      Create(id);
+      Value(store().UpdateImage("old" + std::to_string(i), kNoon, [&](Image& image) {
+        image.described.tags.push_back(id);
+        return absl::OkStatus();
+      }));
+      if (i % 4 == 0) Value(store().DeleteImage(id, kNoon, Allow));
+    }
+  });
+  std::map<std::string, int64_t> truth;
+  Value(store().Snapshot([&](std::vector<Image> batch) {
+    for (const Image& image : batch) truth[image.id] = image.revision;
+    return absl::OkStatus();
+  }));
+  EXPECT_EQ(truth.size(), 300u + 3 * 30);
+  for (int t = 0; t < 3; ++t) {
+    Follow(store(), positions[t], known[t]);
+    EXPECT_EQ(known[t], truth);
+  }
+}
+
+TEST_P(MetadataStoreContract, TellsTheListenerOfEveryCommitThatWroteAnEvent) {
+  std::atomic<int> calls = 0;
+  store().SetCommitListener([&] { ++calls; });
+  Create("a");
+  EXPECT_EQ(calls, 1);
+  Value(store().CreateImage(Upload("a2", "ann", "bytes of a"), kNoon));  // deduplicated
+  EXPECT_EQ(Code(store().DeleteImage("no", kNoon, Allow)), absl::StatusCode::kNotFound);
+  const LeasedJob leased = LeaseOne();
+  EXPECT_EQ(calls, 1);
+  Value(store().CompleteJob(Ref(leased), Processed(), kNoon));
+  EXPECT_EQ(calls, 2);
+  Value(store().DeleteImage("a", kNoon, Allow));
+  EXPECT_EQ(calls, 3);
+}
+
+}  // namespace stockroom::api

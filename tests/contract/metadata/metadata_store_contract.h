@@ -1,0 +1,18 @@
+// Every sentence of services/api/domain/metadata_store.h as a test. An implementation passes all:
+//
+//   INSTANTIATE_TEST_SUITE_P(Memory, MetadataStoreContract, testing::Values(StoreKind{...}),
+//   KindName);
+#pragma once
+
+#include "tests/contract/metadata/contract_feed.h"
+#include "tests/contract/metadata/contract_fixture.h"
+#include "tests/contract/metadata/contract_images.h"
+#include "tests/contract/metadata/contract_jobs.h"
+
+namespace stockroom::api {
+
+inline std::string KindName(const ::testing::TestParamInfo<StoreKind>& info) {
+  return info.param.name;
+}
+
+}  // namespace stockroom::api
