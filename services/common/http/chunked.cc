@@ -32,7 +32,10 @@ absl::StatusOr<bool> ChunkedDecoder::TakeLine(std::string_view& in, size_t max) 
   if (line_.size() + take > max + 2) return Bad("a line of the chunked body is too long");
   line_.append(in.substr(0, take));
   in.remove_prefix(take);
-  if (lf == std::string_view::npos) return false;
+  if (lf == std::string_view::npos) {
+    if (line_.size() >= max + 2) return Bad("a line of the chunked body does not end where it must");
+    return false;
+  }
   if (line_.size() < 2 || line_[line_.size() - 2] != '\r') {
     return Bad("a line of the chunked body does not end with CRLF");
   }

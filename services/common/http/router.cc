@@ -9,6 +9,7 @@
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/problem.h"
+#include "services/common/http/url.h"
 
 namespace stockroom::http {
 
@@ -41,6 +42,8 @@ absl::Status Router::AddPlain(std::string_view method, std::string_view path, Ro
 
 absl::StatusOr<Router::Found> Router::Find(std::string_view method, std::string_view path,
                                            std::string* allow) const {
+  // Also for paths that match nothing: a bad one is told apart from a missing one.
+  SR_RETURN_IF_ERROR(PercentDecode(path).status());
   const std::vector<std::string_view> segments = SplitPath(path);
   std::set<std::string> allowed;
   const Route* for_head = nullptr;

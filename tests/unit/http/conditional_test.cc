@@ -1,0 +1,101 @@
+#include "services/common/http/conditional.h"
+
+#include <gtest/gtest.h>
+
+namespace stockroom::http {
+namespace {
+
+const Entity kEntity{"\"abc\"", absl::FromUnixSeconds(1'600'000'000), 1000};
+
+Selection With(std::initializer_list<std::pair<const char*, const char*>> fields,
+               std::string_view method = "GET") {
+  Headers headers;
+  for (const auto& [name, value] : fields) headers.Add(name, value);
+  return Select(method, headers, kEntity);
+}
+
+TEST(Conditional, SendsEverythingWithoutConditions) {
+  const Selection all = With({});
+  EXPECT_EQ(all.status, 200);
+  EXPECT_EQ(all.length, 1000);
+}
+
+TEST(Conditional, AnswersNotModifiedToAMatchingTag) {
+  for (const char* tags : {"\"abc\"", "W/\"abc\"", "\"x\", \"abc\"", "*", "\"a,b\" , W/\"abc\""}) {
+    EXPECT_EQ(With({{"If-None-Match", tags}}).status, 304) << tags;
+  }
+  for (const char* tags : {"\"x\"", "abc", "\"abc", ""}) {
+    EXPECT_EQ(With({{"If-None-Match", tags}}).status, 200) << tags;
+  }
+}
+
+TEST(Conditional, ATagOverridesADate) {
+  const char* later = "Sun, 13 Sep 2020 12:26:41 GMT";
+  EXPECT_EQ(With({{"If-Modified-Since", later}}).status, 304);
+  EXPECT_EQ(With({{"If-Modified-Since", "Sun, 13 Sep 2020 12:26:39 GMT"}}).status, 200);
+  EXPECT_EQ(With({{"If-Modified-Since", "yesterday"}}).status, 200);
+  EXPECT_EQ(With({{"If-Modified-Since", later}, {"If-None-Match", "\"x\""}}).status, 200);
+}
+
+TEST(Conditional, IfMatchComparesStrongly) {
+  EXPECT_EQ(With({{"If-Match", "\"abc\""}}).status, 200);
+  EXPECT_EQ(With({{"If-Match", "W/\"abc\""}}).status, 412);
+  EXPECT_EQ(With({{"If-Match", "\"x\""}}).status, 412);
+}
+
+TEST(Conditional, SelectsOneRange) {
+  struct Case {
+    const char* range;
+    int status;
+    int64_t offset, length;
+  };
+  for (const Case& c : {Case{"bytes=0-0", 206, 0, 1}, Case{"bytes=0-", 206, 0, 1000},
+                        Case{"bytes=999-", 206, 999, 1}, Case{"bytes=10-19", 206, 10, 10},
+                        Case{"bytes=990-5000", 206, 990, 10}, Case{"bytes=-1", 206, 999, 1},
+                        Case{"bytes=-5000", 206, 0, 1000}, Case{"Bytes=5-6", 206, 5, 2},
+                        Case{"bytes=0-99999999999999999999999", 206, 0, 1000},
+                        Case{"bytes=-99999999999999999999999", 206, 0, 1000},
+                        Case{"bytes=1000-", 416, 0, 0}, Case{"bytes=-0", 416, 0, 0},
+                        Case{"bytes=99999999999999999999999-", 416, 0, 0},
+                        // Not readable, or several: the whole.
+                        Case{"bytes=0-1,3-4", 200, 0, 1000}, Case{"bytes=5-4", 200, 0, 1000},
+                        Case{"bytes=", 200, 0, 1000}, Case{"bytes=a-b", 200, 0, 1000},
+                        Case{"bytes=-", 200, 0, 1000}, Case{"lines=0-1", 200, 0, 1000},
+                        Case{"bytes=+1-2", 200, 0, 1000}}) {
+    const Selection got = With({{"Range", c.range}});
+    EXPECT_EQ(got.status, c.status) << c.range;
+    EXPECT_EQ(got.offset, c.offset) << c.range;
+    EXPECT_EQ(got.length, c.length) << c.range;
+  }
+}
+
+TEST(Conditional, IfRangeNeedsTheSameStrongTag) {
+  EXPECT_EQ(With({{"Range", "bytes=0-1"}, {"If-Range", "\"abc\""}}).status, 206);
+  EXPECT_EQ(With({{"Range", "bytes=0-1"}, {"If-Range", "W/\"abc\""}}).status, 200);
+  EXPECT_EQ(With({{"Range", "bytes=0-1"}, {"If-Range", "\"x\""}}).status, 200);
+  EXPECT_EQ(With({{"Range", "bytes=0-1"}, {"If-Range", "Sun, 13 Sep 2020 12:26:40 GMT"}}).status,
+            200);
+}
+
+TEST(Conditional, RangesOfHeadAreIgnored) {
+  EXPECT_EQ(With({{"Range", "bytes=0-1"}}, "HEAD").status, 200);
+}
+
+TEST(Conditional, NothingOfAnEmptyEntityCanBeSelected) {
+  Headers headers;
+  headers.Add("Range", "bytes=0-");
+  EXPECT_EQ(Select("GET", headers, {"\"e\"", absl::UnixEpoch(), 0}).status, 416);
+}
+
+TEST(Conditional, DescribesWhatWasSelected) {
+  Response response;
+  Describe(With({{"Range", "bytes=10-19"}}), kEntity, response);
+  EXPECT_EQ(response.status, 206);
+  EXPECT_EQ(response.headers.Get("Content-Range"), "bytes 10-19/1000");
+  Describe(With({{"Range", "bytes=1000-"}}), kEntity, response);
+  EXPECT_EQ(response.headers.Get("Content-Range"), "bytes */1000");
+  EXPECT_EQ(response.headers.Get("ETag"), "\"abc\"");
+}
+
+}  // namespace
+}  // namespace stockroom::http
