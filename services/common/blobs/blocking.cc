@@ -37,9 +37,8 @@ T Await(Start start) {
 template <typename Info>
 absl::StatusOr<std::string> ReadAll(ByteReader<Info>& reader, int64_t max_bytes) {
   using Piece = absl::StatusOr<std::optional<std::string>>;
-  SR_ASSIGN_OR_RETURN(const Info info, Await<absl::StatusOr<Info>>([&](auto done) {
-                        reader.Open(std::move(done));
-                      }));
+  SR_ASSIGN_OR_RETURN(const Info info, Await<absl::StatusOr<Info>>(
+                                           [&](auto done) { reader.Open(std::move(done)); }));
   if (info.size > max_bytes) {
     return MakeStatus(absl::StatusCode::kOutOfRange,
                       absl::StrCat("it has ", info.size, " bytes, more than the ", max_bytes,

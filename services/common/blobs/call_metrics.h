@@ -16,11 +16,10 @@ class CallMetrics {
       : call_(call),
         metrics_(metrics),
         calls_(metrics.GetCounter("stockroom_blob_client_calls_total",
-                                  "Calls to the file server that were started.",
-                                  {{"call", call}})),
+                                  "Calls to the file server that were started.", {{"call", call}})),
         bytes_(metrics.GetCounter("stockroom_blob_client_bytes_total",
-                                  "Payload bytes to and from the file server.",
-                                  {{"call", call}})) {}
+                                  "Payload bytes to and from the file server.", {{"call", call}})) {
+  }
 
   void Started() { calls_.Add(); }
   void Moved(size_t bytes) { bytes_.Add(bytes); }

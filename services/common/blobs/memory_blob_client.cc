@@ -153,17 +153,17 @@ absl::StatusOr<std::pair<BlobInfo, MemoryBlobClient::Opened>> MemoryBlobClient::
     return NotFound("BLOB_NOT_FOUND", "there is no blob " + digest.hex());
   }
   const StoredBytes& stored = it->second;
-  return std::make_pair(BlobInfo{.sha256 = digest,
-                                 .md5 = stored.md5,
-                                 .size = static_cast<int64_t>(stored.bytes->size())},
-                        Opened{.bytes = stored.bytes, .damaged = stored.damaged});
+  return std::make_pair(
+      BlobInfo{
+          .sha256 = digest, .md5 = stored.md5, .size = static_cast<int64_t>(stored.bytes->size())},
+      Opened{.bytes = stored.bytes, .damaged = stored.damaged});
 }
 
 std::unique_ptr<BlobReader> MemoryBlobClient::GetBlob(const CallContext& context,
                                                       const Digest& digest, ByteRange range) {
-  return std::make_unique<Reader<BlobInfo>>(
-      context, range, options_.chunk_bytes,
-      [this, digest] { return OpenBlob(digest, Call::kGetBlob); });
+  return std::make_unique<Reader<BlobInfo>>(context, range, options_.chunk_bytes, [this, digest] {
+    return OpenBlob(digest, Call::kGetBlob);
+  });
 }
 
 void MemoryBlobClient::StatBlob(const CallContext& context, const Digest& digest,

@@ -38,7 +38,14 @@ class MemoryBlobClient final : public BlobClient {
 
   // ---- faults and looks for tests ----
 
-  enum class Call { kPutBlob, kGetBlob, kStatBlob, kPutRendition, kGetRendition, kDeleteRenditions };
+  enum class Call {
+    kPutBlob,
+    kGetBlob,
+    kStatBlob,
+    kPutRendition,
+    kGetRendition,
+    kDeleteRenditions
+  };
   // The next call of this kind fails with `error`: puts at Finish, gets at Open. Several queue up.
   void FailNext(Call call, absl::Status error);
   // Whole gets of the blob end with DATA_LOSS instead of their last piece.

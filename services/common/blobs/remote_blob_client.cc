@@ -24,8 +24,7 @@ class RemoteBlobClient::Pool {
         get_rendition("GetRendition", metrics),
         delete_renditions("DeleteRenditions", metrics) {
     for (int i = 0; i < std::max(1, options.connections); ++i) {
-      stubs_.push_back(
-          BlobService::NewStub(rpc::MakeChannel(options.target, {.pool_index = i})));
+      stubs_.push_back(BlobService::NewStub(rpc::MakeChannel(options.target, {.pool_index = i})));
     }
   }
 

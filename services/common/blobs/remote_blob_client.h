@@ -9,10 +9,10 @@
 
 namespace stockroom {
 
-// Thread-safe. Outlives its streams; not to be destroyed inside a callback. Connects when first used
-// and re-connects for ever; a call that finds no connection fails with UNAVAILABLE.
-// Metrics: stockroom_blob_client_calls_total (label call), _failures_total (call, code),
-// _bytes_total (direction).
+// Thread-safe. Outlives its streams; not to be destroyed inside a callback. Connects when first
+// used and re-connects for ever; a call that finds no connection fails with UNAVAILABLE. Metrics:
+// stockroom_blob_client_calls_total (label call), _failures_total (call, code), _bytes_total
+// (direction).
 class RemoteBlobClient final : public BlobClient {
  public:
   struct Options {

@@ -1,7 +1,8 @@
 // ByteWriter and ByteReader over the gRPC wrappers of common/rpc.
 //
-// User callbacks may destroy the object that they come from, on any thread. So each stream's state is
-// shared with the callbacks under way, which look whether the owner is still there before they go on.
+// User callbacks may destroy the object that they come from, on any thread. So each stream's state
+// is shared with the callbacks under way, which look whether the owner is still there before they
+// go on.
 #pragma once
 
 #include <memory>
@@ -111,12 +112,11 @@ class RemoteWriter final : public ByteWriter<Result> {
     const std::shared_ptr<Call> call = state->call.Get();
     if (!call) return;
     if (!state->header) {
-      call->Write(std::move(message),
-                  [state, done = std::move(done)](absl::Status status) mutable {
-                    if (!state->call.Get()) return;
-                    if (!status.ok()) state->metrics.Failed(status);
-                    done(std::move(status));
-                  });
+      call->Write(std::move(message), [state, done = std::move(done)](absl::Status status) mutable {
+        if (!state->call.Get()) return;
+        if (!status.ok()) state->metrics.Failed(status);
+        done(std::move(status));
+      });
       return;
     }
     Request header = *std::exchange(state->header, std::nullopt);

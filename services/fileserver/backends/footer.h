@@ -1,8 +1,8 @@
 // What a stored file records about itself, behind its payload.
 //
-// Behind, not before: the file is written in one pass, its payload begins at offset 0 (sendfile, and
-// an operator's eyes), and the very sync that makes the payload durable makes the footer durable,
-// with no second file or extended attribute that could be lost on its own.
+// Behind, not before: the file is written in one pass, its payload begins at offset 0 (sendfile,
+// and an operator's eyes), and the very sync that makes the payload durable makes the footer
+// durable, with no second file or extended attribute that could be lost on its own.
 //
 //   blob:       "SRBLOB1\n"  size(8, little-endian)  md5(16)  sha256(32)  check(8)    72 bytes
 //   rendition:  "SRREND1\n"  size(8, little-endian)           sha256(32)  check(8)    56 bytes

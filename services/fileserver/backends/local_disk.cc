@@ -27,8 +27,8 @@ std::string ParentOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// Makes `path` and its parents; every one of them durable in its own parent, also those that a start
-// which crashed has made but not synced.
+// Makes `path` and its parents; every one of them durable in its own parent, also those that a
+// start which crashed has made but not synced.
 absl::Status EnsureDurablePath(Env& env, const std::string& path) {
   for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string prefix = path.substr(0, end);
@@ -105,8 +105,7 @@ class LocalDisk::LocalRenditionSink final : public RenditionSink {
     file_.reset();
     absl::Status renamed;
     for (int attempt = 0; attempt < kRaceAttempts; ++attempt) {
-      SR_RETURN_IF_ERROR(
-          EnsureDirectory(disk_.env_, disk_.RenditionDirectory(address_.original)));
+      SR_RETURN_IF_ERROR(EnsureDirectory(disk_.env_, disk_.RenditionDirectory(address_.original)));
       renamed = disk_.env_.Rename(temporary_, disk_.RenditionPath(address_));
       // NOT_FOUND: a delete has removed the directory just now.
       if (!absl::IsNotFound(renamed)) break;

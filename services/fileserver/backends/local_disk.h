@@ -6,9 +6,9 @@
 //   tmp/                              renditions being written; emptied at start
 //
 // <aa> are the first two digits of the digest. How a blob becomes durable: its bytes go into a
-// nameless file; then fdatasync, exactly once (a second one after an error would lie); linkat to its
-// name; fsync of the directory, also when the name was there already, because whoever linked it may
-// not have synced it yet; then the answer.
+// nameless file; then fdatasync, exactly once (a second one after an error would lie); linkat to
+// its name; fsync of the directory, also when the name was there already, because whoever linked it
+// may not have synced it yet; then the answer.
 #pragma once
 
 #include <atomic>
@@ -31,7 +31,8 @@ class LocalDisk final : public BlobBackend {
   };
 
   // Makes and syncs the directories, removes what a crash left in tmp/, and tries a write.
-  // FAILED_PRECONDITION if another process uses the directory or the filesystem lacks what is needed.
+  // FAILED_PRECONDITION if another process uses the directory or the filesystem lacks what is
+  // needed.
   static absl::StatusOr<std::unique_ptr<LocalDisk>> Open(Env& env, const Options& options);
 
   absl::StatusOr<std::unique_ptr<BlobSink>> CreateBlob() override;
@@ -56,8 +57,8 @@ class LocalDisk final : public BlobBackend {
   absl::Status CheckSpace();
   // Gives a synced, nameless file its name. True if a whole blob of that name was there.
   absl::StatusOr<bool> Publish(File& file, const Digest& digest);
-  // DATA_LOSS if a blob that is there can not be read back. An upload is the one chance to repair it,
-  // and claiming to hold bytes that have rotted would lose them.
+  // DATA_LOSS if a blob that is there can not be read back. An upload is the one chance to repair
+  // it, and claiming to hold bytes that have rotted would lose them.
   absl::Status CheckIntact(const Digest& digest);
   absl::Status Replace(File& file, const Digest& digest);
 

@@ -75,8 +75,7 @@ class BlobServiceImpl final : public internal::BlobService::CallbackService {
   }
 
   grpc::ServerWriteReactor<internal::GetRenditionResponse>* GetRendition(
-      grpc::CallbackServerContext* context,
-      const internal::GetRenditionRequest* request) override {
+      grpc::CallbackServerContext* context, const internal::GetRenditionRequest* request) override {
     auto begin = [this, request]() -> absl::StatusOr<std::unique_ptr<RenditionDownload>> {
       SR_ASSIGN_OR_RETURN(const RenditionAddress address, FromWire(request->address()));
       return renditions_.Get(address, {.offset = request->offset(), .length = request->length()});
@@ -90,8 +89,7 @@ class BlobServiceImpl final : public internal::BlobService::CallbackService {
       internal::DeleteRenditionsResponse* response) override {
     return rpc::RunUnary(
         context, disk_, deadlines_, [this, request, response](const CallContext&) -> absl::Status {
-          SR_ASSIGN_OR_RETURN(const Digest original,
-                              Digest::FromBytes(request->original_sha256()));
+          SR_ASSIGN_OR_RETURN(const Digest original, Digest::FromBytes(request->original_sha256()));
           SR_ASSIGN_OR_RETURN(const int deleted, renditions_.RemoveAll(original));
           response->set_deleted(deleted);
           return absl::OkStatus();

@@ -14,8 +14,8 @@
 
 namespace stockroom::fileserver {
 
-// `Response` has the oneof `part` of info and chunk. At any time one thing is under way: a write, or
-// one task on the executor; the download is touched by those tasks only.
+// `Response` has the oneof `part` of info and chunk. At any time one thing is under way: a write,
+// or one task on the executor; the download is touched by those tasks only.
 template <typename Response, typename Info>
 class DownloadCall final : public rpc::WriteHandler<Response>,
                            public std::enable_shared_from_this<DownloadCall<Response, Info>> {

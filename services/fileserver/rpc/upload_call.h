@@ -16,11 +16,12 @@ namespace stockroom::fileserver {
 // `Request` has the oneof `part` of header (under the name that kHeader says), chunk, trailer.
 //
 // At any time one thing is under way: a read, or one task on the executor, which then asks for the
-// next read. The upload is touched by those tasks only, and is destroyed before the call is finished,
-// so a client that goes away leaves nothing.
+// next read. The upload is touched by those tasks only, and is destroyed before the call is
+// finished, so a client that goes away leaves nothing.
 template <typename Request, typename Response, typename Result>
-class UploadCall final : public rpc::ReadHandler<Request, Response>,
-                         public std::enable_shared_from_this<UploadCall<Request, Response, Result>> {
+class UploadCall final
+    : public rpc::ReadHandler<Request, Response>,
+      public std::enable_shared_from_this<UploadCall<Request, Response, Result>> {
  public:
   using Stream = rpc::ReadStream<Request, Response>;
   struct Options {

@@ -1,8 +1,8 @@
 // Where bytes lie: a local disk (backends/local_disk.h) or an object store.
 //
-// Two name spaces that never mix: blobs, durable once committed, and renditions, which may vanish or
-// rot in a crash and are therefore checked by RenditionStore whenever they are read. Backends keep
-// what they are told; limits, hashing and verification are the stores' (blob_store.h,
+// Two name spaces that never mix: blobs, durable once committed, and renditions, which may vanish
+// or rot in a crash and are therefore checked by RenditionStore whenever they are read. Backends
+// keep what they are told; limits, hashing and verification are the stores' (blob_store.h,
 // rendition_store.h).
 #pragma once
 

@@ -25,8 +25,8 @@ class File {
   // Fills `to`; fewer than `size` bytes only at the end of the file.
   virtual absl::StatusOr<size_t> ReadAt(int64_t offset, char* to, size_t size) = 0;
   virtual absl::StatusOr<int64_t> Size() = 0;
-  // fdatasync. After an error the kernel may have marked the lost pages clean, so that a second call
-  // would succeed without having written anything: throw the file away instead.
+  // fdatasync. After an error the kernel may have marked the lost pages clean, so that a second
+  // call would succeed without having written anything: throw the file away instead.
   virtual absl::Status SyncData() = 0;
 };
 

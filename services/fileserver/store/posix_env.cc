@@ -127,8 +127,7 @@ class PosixEnvImpl final : public Env {
   }
 
   absl::Status SyncDirectory(const std::string& path) override {
-    const int fd =
-        Retrying([&] { return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    const int fd = Retrying([&] { return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
     if (fd < 0) return Failed(errno, "open directory", path);
     absl::Status status = Do(fsync(fd), "fsync directory", path);
     close(fd);
@@ -161,8 +160,7 @@ class PosixEnvImpl final : public Env {
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
-    const int fd =
-        Retrying([&] { return open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640); });
+    const int fd = Retrying([&] { return open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640); });
     if (fd < 0) return Failed(errno, "open", path);
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
       const int error = errno;

@@ -1,4 +1,5 @@
-// Renditions: recomputable, so never synced, and therefore verified before a byte of them is served.
+// Renditions: recomputable, so never synced, and therefore verified before a byte of them is
+// served.
 #pragma once
 
 #include <memory>

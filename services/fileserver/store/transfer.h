@@ -18,15 +18,17 @@ namespace stockroom::fileserver {
 // Size of the pieces in which things are read and sent.
 inline constexpr int64_t kChunkBytes = 256 << 10;
 
-// One thing being stored. Blocking; one thread at a time. Destroying it before Finish leaves nothing.
+// One thing being stored. Blocking; one thread at a time. Destroying it before Finish leaves
+// nothing.
 template <typename Result>
 class Upload {
  public:
   virtual ~Upload() = default;
-  // OUT_OF_RANGE once more than the limit came, or the backend's error. After an error every further
-  // call returns that error.
+  // OUT_OF_RANGE once more than the limit came, or the backend's error. After an error every
+  // further call returns that error.
   virtual absl::Status Append(std::string_view bytes) = 0;
-  // `sent` is what the sender says it sent: INVALID_ARGUMENT if that is not what arrived. Call once.
+  // `sent` is what the sender says it sent: INVALID_ARGUMENT if that is not what arrived. Call
+  // once.
   virtual absl::StatusOr<Result> Finish(int64_t sent) = 0;
 };
 
@@ -34,8 +36,8 @@ class Upload {
 template <typename Info>
 class Download {
  public:
-  // `verify`: the bytes are hashed on their way and must have this digest; `corrupt` counts when they
-  // do not. `range` is resolved.
+  // `verify`: the bytes are hashed on their way and must have this digest; `corrupt` counts when
+  // they do not. `range` is resolved.
   struct Verification {
     Digest expected;
     Counter* corrupt;
