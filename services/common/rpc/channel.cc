@@ -3,10 +3,13 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
+#include "services/common/rpc/callback_queue.h"
+
 namespace stockroom::rpc {
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
                                            const ChannelOptions& options) {
+  KeepCallbackQueue();
   grpc::ChannelArguments arguments;
   arguments.SetInt("grpc.channel_id", options.pool_index);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

@@ -5,11 +5,13 @@
 #include <grpcpp/server_builder.h>
 
 #include "services/common/base/status.h"
+#include "services/common/rpc/callback_queue.h"
 
 namespace stockroom::rpc {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       std::vector<grpc::Service*> services) {
+  KeepCallbackQueue();
   grpc::EnableDefaultHealthCheckService(true);
   // Process-wide in gRPC: a server built after this one in the same process has it too.
   if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();

@@ -11,10 +11,9 @@
 
 namespace stockroom::fileserver {
 
-// Serves /healthz, /readyz (not ready while the store can not write) and /metrics. What is passed in
-// outlives the server. UNAVAILABLE if it can not listen.
+// Serves /healthz, /readyz (not ready while the store can not write) and /metrics. What is passed
+// in outlives the server. UNAVAILABLE if it can not listen.
 absl::StatusOr<std::unique_ptr<http::Server>> StartHttp(const std::string& listen,
-                                                        const HealthProbe& probe,
-                                                        Metrics& metrics);
+                                                        const HealthProbe& probe, Metrics& metrics);
 
 }  // namespace stockroom::fileserver

@@ -1,5 +1,5 @@
-// What every BlobClient promises. Include in one test file and instantiate BlobClientContract with a
-// factory for each implementation.
+// What every BlobClient promises. Include in one test file and instantiate BlobClientContract with
+// a factory for each implementation.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -172,8 +172,7 @@ TEST_P(BlobClientContract, ReadsRanges) {
             bytes.substr(500'000));
   EXPECT_TRUE(absl::IsOutOfRange(ReadRange(digest, {.offset = 600'000}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(ReadRange(digest, {.offset = -1}).status()));
-  EXPECT_TRUE(
-      absl::IsInvalidArgument(ReadRange(digest, {.offset = 0, .length = -1}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(ReadRange(digest, {.offset = 0, .length = -1}).status()));
 }
 
 TEST_P(BlobClientContract, RefusesBytesOfAnotherDigestThanAnnounced) {
@@ -188,8 +187,7 @@ TEST_P(BlobClientContract, RefusesBytesOfAnotherDigestThanAnnounced) {
 
 TEST_P(BlobClientContract, RefusesMoreThanTheCallerAllows) {
   EXPECT_TRUE(WriteBlob(client_, Context(), "12345", {.max_bytes = 5}).ok());
-  const absl::Status status =
-      WriteBlob(client_, Context(), "123456", {.max_bytes = 5}).status();
+  const absl::Status status = WriteBlob(client_, Context(), "123456", {.max_bytes = 5}).status();
   EXPECT_TRUE(absl::IsOutOfRange(status)) << status;
   EXPECT_EQ(DetailsOf(status).reason, "TOO_LARGE");
   EXPECT_TRUE(absl::IsNotFound(Stat(Digest::Of("123456")).status()));
@@ -198,8 +196,8 @@ TEST_P(BlobClientContract, RefusesMoreThanTheCallerAllows) {
 TEST_P(BlobClientContract, RefusesMoreThanTheServerAllows) {
   const std::string bytes = PatternOf((4 << 20) + 1);
   EXPECT_TRUE(absl::IsOutOfRange(WriteBlob(client_, Context(), bytes).status()));
-  EXPECT_TRUE(absl::IsOutOfRange(
-      WriteBlob(client_, Context(), bytes, {.max_bytes = 1 << 30}).status()));
+  EXPECT_TRUE(
+      absl::IsOutOfRange(WriteBlob(client_, Context(), bytes, {.max_bytes = 1 << 30}).status()));
 }
 
 TEST_P(BlobClientContract, RefusesAnEmptyBlob) {
@@ -238,8 +236,7 @@ TEST_P(BlobClientContract, EndsAnUploadThatIsCancelled) {
 TEST_P(BlobClientContract, EndsAReadWhoseDeadlineHasPassed) {
   ASSERT_TRUE(WriteBlob(client_, Context(), "late").ok());
   const CallContext late = CallContext::WithTimeout(-absl::Seconds(1));
-  EXPECT_TRUE(
-      absl::IsDeadlineExceeded(ReadBlob(client_, late, Digest::Of("late"), 100).status()));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(ReadBlob(client_, late, Digest::Of("late"), 100).status()));
 }
 
 TEST_P(BlobClientContract, MayBeLeftInTheMiddleOfARead) {
@@ -292,8 +289,7 @@ TEST_P(BlobClientContract, KeepsRenditionsBelowTheirOriginal) {
       ReadRendition(client_, Context(), {.original = Digest::Of("other"), .key = Key('a')})
           .status()));
   EXPECT_TRUE(absl::IsNotFound(
-      ReadRendition(client_, Context(), {.original = address.original, .key = Key('b')})
-          .status()));
+      ReadRendition(client_, Context(), {.original = address.original, .key = Key('b')}).status()));
 }
 
 TEST_P(BlobClientContract, DoesNotTakeARenditionForABlob) {
@@ -328,8 +324,7 @@ TEST_P(BlobClientContract, DeletesAllRenditionsOfOneOriginal) {
 TEST_P(BlobClientContract, RefusesARenditionKeyThatIsNoKey) {
   for (const char* key : {"", "../../../../etc/passwd", "0123456789ABCDEF0123456789ABCDEF"}) {
     const RenditionAddress address{.original = Digest::Of("original"), .key = key};
-    EXPECT_TRUE(
-        absl::IsInvalidArgument(WriteRendition(client_, Context(), address, "x").status()));
+    EXPECT_TRUE(absl::IsInvalidArgument(WriteRendition(client_, Context(), address, "x").status()));
     EXPECT_TRUE(absl::IsInvalidArgument(ReadRendition(client_, Context(), address).status()));
   }
 }

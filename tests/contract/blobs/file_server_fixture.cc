@@ -18,8 +18,7 @@ T OrDie(absl::StatusOr<T> value) {
 
 }  // namespace
 
-FileServerFixture::FileServerFixture(Env& env, const std::string& directory,
-                                     const Options& options)
+FileServerFixture::FileServerFixture(Env& env, const std::string& directory, const Options& options)
     : disk_(OrDie(LocalDisk::Open(env, {.directory = directory, .reserve_bytes = 0}))),
       blobs_(std::make_unique<BlobStore>(*disk_, options.blobs, metrics_)),
       renditions_(std::make_unique<RenditionStore>(*disk_, options.renditions, metrics_)),
