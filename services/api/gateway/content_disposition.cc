@@ -71,7 +71,8 @@ std::string_view LastComponent(std::string_view path) {
 absl::StatusOr<std::string> DecodeExtended(std::string_view value) {
   const size_t first = value.find('\'');
   const size_t second = first == std::string_view::npos ? first : value.find('\'', first + 1);
-  if (second == std::string_view::npos || !http::EqualsIgnoreCase(value.substr(0, first), "utf-8")) {
+  if (second == std::string_view::npos ||
+      !http::EqualsIgnoreCase(value.substr(0, first), "utf-8")) {
     return Bad("filename* must be of the form UTF-8''name");
   }
   return http::PercentDecode(value.substr(second + 1));

@@ -110,8 +110,7 @@ Task<absl::StatusOr<http::Response>> HandleDelivery(Delivery& delivery,
   absl::Status changed;
   // The bytes may change between finding and opening; once more is enough, as that is rare.
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const absl::StatusOr<Deliverable> what =
-        co_await Find(delivery, request.context, who, *wanted);
+    const absl::StatusOr<Deliverable> what = co_await Find(delivery, request.context, who, *wanted);
     if (!what.ok()) co_return what.status();
     const http::Entity entity{absl::StrCat("\"", what->sha256.hex(), "\""), what->modified,
                               what->size};

@@ -32,7 +32,8 @@ template <typename Int>
 std::optional<Int> ToInt(std::string_view text) {
   Int value;
   // SimpleAtoi would accept blanks around the number.
-  const bool clean = !text.empty() && text.find_first_not_of("-0123456789") == std::string_view::npos;
+  const bool clean =
+      !text.empty() && text.find_first_not_of("-0123456789") == std::string_view::npos;
   if (!clean || !absl::SimpleAtoi(Av(text), &value)) return std::nullopt;
   return value;
 }
@@ -112,14 +113,14 @@ absl::Status SetOneValue(Message& target, std::string_view path, std::string_vie
 }
 
 // Stores a number, text or enum: Set… or Add… by whether the field is repeated.
-#define SR_STORE(kind, value)                                        \
-  do {                                                               \
-    if (field.is_repeated()) {                                       \
-      reflection.Add##kind(&owner, &field, value);                   \
-    } else {                                                         \
-      reflection.Set##kind(&owner, &field, value);                   \
-    }                                                                \
-    return absl::OkStatus();                                         \
+#define SR_STORE(kind, value)                      \
+  do {                                             \
+    if (field.is_repeated()) {                     \
+      reflection.Add##kind(&owner, &field, value); \
+    } else {                                       \
+      reflection.Set##kind(&owner, &field, value); \
+    }                                              \
+    return absl::OkStatus();                       \
   } while (false)
 
 absl::Status StoreScalar(Message& owner, const FieldDescriptor& field, std::string_view path,
@@ -153,7 +154,8 @@ absl::Status StoreScalar(Message& owner, const FieldDescriptor& field, std::stri
     case FieldDescriptor::CPPTYPE_STRING: {
       std::string value(text);
       if (field.type() == FieldDescriptor::TYPE_BYTES) {
-        if (!absl::Base64Unescape(Av(text), &value) && !absl::WebSafeBase64Unescape(Av(text), &value)) {
+        if (!absl::Base64Unescape(Av(text), &value) &&
+            !absl::WebSafeBase64Unescape(Av(text), &value)) {
           return Bad(path, "expected base64");
         }
       } else if (!IsCleanUtf8(text)) {

@@ -37,8 +37,8 @@ Response Answer(absl::StatusOr<Response> response, const Request& request) {
 
 absl::Status CheckJson(const Request& request) {
   const std::string_view given = request.headers.Get("Content-Type");
-  const std::string type = absl::AsciiStrToLower(
-      absl::StripAsciiWhitespace(Av(given.substr(0, given.find(';')))));
+  const std::string type =
+      absl::AsciiStrToLower(absl::StripAsciiWhitespace(Av(given.substr(0, given.find(';')))));
   if (type.empty() || type == "application/json") return absl::OkStatus();
   return http::MakeError(absl::StatusCode::kInvalidArgument, "UNSUPPORTED_MEDIA_TYPE",
                          "this request takes a body of the type application/json");
@@ -90,10 +90,10 @@ absl::Status MountUnary(http::Router& router, const UnaryMethod& method, Executo
   limits.timeout = options->call_timeout;
   SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
   for (const Binding& binding : bindings) {
-    auto route = std::make_shared<const UnaryRoute>(UnaryRoute{method, binding, &executor, options});
+    auto route =
+        std::make_shared<const UnaryRoute>(UnaryRoute{method, binding, &executor, options});
     SR_RETURN_IF_ERROR(router.Add(
-        binding.http_method, binding.path, limits,
-        [route](Request& request) -> Task<Response> {
+        binding.http_method, binding.path, limits, [route](Request& request) -> Task<Response> {
           const absl::StatusOr<Principal> who = WhoAsks(*route->options, request);
           if (!who.ok()) co_return Answer(who.status(), request);
           absl::StatusOr<Response> response = co_await HandleUnary(*route, *who, request);
@@ -113,8 +113,7 @@ absl::Status MountStreamed(http::Router& router, const StreamedMethod& method,
     SR_ASSIGN_OR_RETURN(UploadRoute made, MakeUploadRoute(method, binding, options));
     auto route = std::make_shared<const UploadRoute>(std::move(made));
     SR_RETURN_IF_ERROR(router.Add(
-        binding.http_method, binding.path, limits,
-        [route](Request& request) -> Task<Response> {
+        binding.http_method, binding.path, limits, [route](Request& request) -> Task<Response> {
           const absl::StatusOr<Principal> who = WhoAsks(*route->options, request);
           if (!who.ok()) co_return Answer(who.status(), request);
           absl::StatusOr<Response> response = co_await HandleUpload(*route, *who, request);
@@ -147,8 +146,7 @@ UploadAnswer DescribeImageUpload(const google::protobuf::Message& response, bool
   UploadAnswer answer;
   if (upload == nullptr) return answer;
   const stockroom::v1::State state = upload->image().state();
-  const bool unfinished =
-      state == stockroom::v1::PENDING || state == stockroom::v1::PROCESSING;
+  const bool unfinished = state == stockroom::v1::PENDING || state == stockroom::v1::PROCESSING;
   if (waited && unfinished) {
     answer.status = 202;
   } else if (upload->deduplicated()) {

@@ -1,5 +1,5 @@
-// The REST front end: every RPC with a google.api.http option, streamed uploads, and the delivery of
-// pictures. main mounts it on the router of the process's HTTP server.
+// The REST front end: every RPC with a google.api.http option, streamed uploads, and the delivery
+// of pictures. main mounts it on the router of the process's HTTP server.
 #pragma once
 
 #include <google/protobuf/message.h>

@@ -44,7 +44,8 @@ absl::StatusOr<PartHead> ParsePartHead(std::string_view lines) {
     if (disposed) return Bad("a part has two Content-Disposition headers");
     disposed = true;
     SR_ASSIGN_OR_RETURN(ContentDisposition disposition, ParseContentDisposition(value));
-    if (disposition.type != "form-data") return Bad("a part's Content-Disposition is not form-data");
+    if (disposition.type != "form-data")
+      return Bad("a part's Content-Disposition is not form-data");
     if (!disposition.name) return Bad("a part has no name");
     head.name = *std::move(disposition.name);
     head.filename = std::move(disposition.filename);
@@ -80,11 +81,21 @@ absl::Status MultipartParser::Feed(std::string_view bytes, PartSink& sink) {
   while (true) {
     absl::StatusOr<bool> moved = false;
     switch (state_) {
-      case State::kPreamble: moved = SkipPreamble(); break;
-      case State::kData: moved = ReadData(sink); break;
-      case State::kBoundary: moved = ReadBoundary(sink); break;
-      case State::kHead: moved = ReadHead(sink); break;
-      case State::kEpilogue: buffer_.clear(); break;
+      case State::kPreamble:
+        moved = SkipPreamble();
+        break;
+      case State::kData:
+        moved = ReadData(sink);
+        break;
+      case State::kBoundary:
+        moved = ReadBoundary(sink);
+        break;
+      case State::kHead:
+        moved = ReadHead(sink);
+        break;
+      case State::kEpilogue:
+        buffer_.clear();
+        break;
     }
     if (!moved.ok()) return moved.status();
     if (!*moved) return absl::OkStatus();

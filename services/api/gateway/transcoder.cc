@@ -33,8 +33,14 @@ absl::Status BadRule(const MethodDescriptor& method, std::string_view what) {
 absl::StatusOr<Binding> Convert(const MethodDescriptor& method, const google::api::HttpRule& rule) {
   Binding binding{&method, "", "", rule.body(), rule.response_body()};
   switch (rule.pattern_case()) {
-    case google::api::HttpRule::kGet: binding.http_method = "GET"; binding.path = rule.get(); break;
-    case google::api::HttpRule::kPut: binding.http_method = "PUT"; binding.path = rule.put(); break;
+    case google::api::HttpRule::kGet:
+      binding.http_method = "GET";
+      binding.path = rule.get();
+      break;
+    case google::api::HttpRule::kPut:
+      binding.http_method = "PUT";
+      binding.path = rule.put();
+      break;
     case google::api::HttpRule::kPost:
       binding.http_method = "POST";
       binding.path = rule.post();
@@ -47,7 +53,8 @@ absl::StatusOr<Binding> Convert(const MethodDescriptor& method, const google::ap
       binding.http_method = "PATCH";
       binding.path = rule.patch();
       break;
-    default: return BadRule(method, "custom and empty HTTP patterns are not supported");
+    default:
+      return BadRule(method, "custom and empty HTTP patterns are not supported");
   }
   SR_ASSIGN_OR_RETURN(const http::PathTemplate path, http::PathTemplate::Parse(binding.path));
   for (const std::string& variable : path.variables()) {
@@ -83,9 +90,9 @@ absl::StatusOr<std::set<std::string>> TopLevelKeys(const std::string& json) {
     // "[json.exception.parse_error.101] parse error at line 1, column 2: …"
     const std::string_view what = e.what();
     const size_t bracket = what.find("] ");
-    return InvalidArgument("BAD_JSON",
-                           absl::StrCat("the body is not JSON: ",
-                                        Av(bracket == what.npos ? what : what.substr(bracket + 2))));
+    return InvalidArgument(
+        "BAD_JSON", absl::StrCat("the body is not JSON: ",
+                                 Av(bracket == what.npos ? what : what.substr(bracket + 2))));
   }
   return keys;
 }
@@ -128,8 +135,8 @@ absl::Status ReadBody(const Binding& binding, const std::string& json, Message& 
 }
 
 // See BuildRequest. Members that the path sets anyway are not changes.
-void DeriveMask(const Binding& binding, const std::set<std::string>& keys,
-                const HttpInput& input, Message& request) {
+void DeriveMask(const Binding& binding, const std::set<std::string>& keys, const HttpInput& input,
+                Message& request) {
   const FieldDescriptor* mask = request.GetDescriptor()->FindFieldByName(kMaskField);
   const FieldDescriptor* body = request.GetDescriptor()->FindFieldByName(binding.body);
   if (mask == nullptr || body == nullptr || body->message_type() == nullptr ||

@@ -70,7 +70,8 @@ class Upload {
 Task<absl::StatusOr<http::Response>> Upload::Run() {
   const std::string content_type(request_.headers.Get("Content-Type"));
   const std::string type = MediaType(content_type);
-  if (type == "application/json" || (type.rfind("multipart/", 0) == 0 && type != "multipart/form-data")) {
+  if (type == "application/json" ||
+      (type.rfind("multipart/", 0) == 0 && type != "multipart/form-data")) {
     co_return http::MakeError(absl::StatusCode::kInvalidArgument, "UNSUPPORTED_MEDIA_TYPE",
                               "send the image as multipart/form-data or as the raw body");
   }
@@ -163,8 +164,7 @@ bool Upload::Waits() const {
 absl::StatusOr<http::Response> Upload::Answer(const Message& response) const {
   SR_ASSIGN_OR_RETURN(std::string json, RenderResponse(route_.binding, response));
   const UploadAnswer answer = route_.options->describe_upload(response, Waits());
-  http::Response out =
-      http::Response::Text(answer.status, "application/json", std::move(json));
+  http::Response out = http::Response::Text(answer.status, "application/json", std::move(json));
   out.headers.Set("Cache-Control", "no-store");
   if (!answer.location.empty()) out.headers.Set("Location", answer.location);
   return out;
@@ -191,8 +191,8 @@ absl::StatusOr<UploadRoute> MakeUploadRoute(const StreamedMethod& method, const 
   route.method = method;
   route.binding = binding;
   route.header_field = header;
-  route.waits = std::count(body.waiting_routes().begin(), body.waiting_routes().end(),
-                           binding.path) > 0;
+  route.waits =
+      std::count(body.waiting_routes().begin(), body.waiting_routes().end(), binding.path) > 0;
   route.options = std::move(options);
   const FieldDescriptor* wait = header->message_type()->FindFieldByName(kWaitField);
   if (route.waits && (wait == nullptr || wait->type() != FieldDescriptor::TYPE_BOOL)) {

@@ -1,5 +1,5 @@
-// Uploads over HTTP: a request's body becomes the messages of a client-streaming RPC, piece by piece.
-// Internal to services/api/gateway.
+// Uploads over HTTP: a request's body becomes the messages of a client-streaming RPC, piece by
+// piece. Internal to services/api/gateway.
 #pragma once
 
 #include <memory>
@@ -26,7 +26,8 @@ absl::StatusOr<UploadRoute> MakeUploadRoute(const StreamedMethod& method, const 
 
 // Takes multipart/form-data (the first part with a filename is the file; text fields in front of it
 // and query parameters fill the header message) and raw bodies (query parameters fill the header).
-// Nothing of the file is held but the piece that is being passed on. UNSUPPORTED_MEDIA_TYPE for JSON.
+// Nothing of the file is held but the piece that is being passed on. UNSUPPORTED_MEDIA_TYPE for
+// JSON.
 http::Task<absl::StatusOr<http::Response>> HandleUpload(const UploadRoute& route,
                                                         const Principal& who,
                                                         http::Request& request);

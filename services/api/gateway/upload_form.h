@@ -10,7 +10,8 @@
 namespace stockroom::api {
 
 // Text fields go into the header message at once; the file's bytes are collected until Take.
-// INVALID_ARGUMENT for a field or second file behind the file: the header was sent before the first byte.
+// INVALID_ARGUMENT for a field or second file behind the file: the header was sent before the first
+// byte.
 class UploadForm final : public PartSink {
  public:
   explicit UploadForm(FieldSetter& header) : header_(header) {}

@@ -33,7 +33,8 @@ absl::StatusOr<bool> ChunkedDecoder::TakeLine(std::string_view& in, size_t max) 
   line_.append(in.substr(0, take));
   in.remove_prefix(take);
   if (lf == std::string_view::npos) {
-    if (line_.size() >= max + 2) return Bad("a line of the chunked body does not end where it must");
+    if (line_.size() >= max + 2)
+      return Bad("a line of the chunked body does not end where it must");
     return false;
   }
   if (line_.size() < 2 || line_[line_.size() - 2] != '\r') {

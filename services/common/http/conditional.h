@@ -25,9 +25,9 @@ struct Selection {
   int64_t length = 0;
 };
 
-// `method` is GET or HEAD. Several ranges, or one that can not be read, are answered with the whole:
-// a server may always do that, and multipart/byteranges is an amplifier. Ranges of a HEAD are
-// ignored.
+// `method` is GET or HEAD. Several ranges, or one that can not be read, are answered with the
+// whole: a server may always do that, and multipart/byteranges is an amplifier. Ranges of a HEAD
+// are ignored.
 Selection Select(std::string_view method, const Headers& request, const Entity& entity);
 
 // Sets status, ETag, Last-Modified, Accept-Ranges and Content-Range.

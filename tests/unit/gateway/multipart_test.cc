@@ -24,8 +24,8 @@ struct Recorder final : PartSink {
 };
 
 MultipartParser Parser(std::string_view boundary = "XX", MultipartParser::Limits limits = {}) {
-  return *MultipartParser::ForContentType(
-      "multipart/form-data; boundary=" + std::string(boundary), limits);
+  return *MultipartParser::ForContentType("multipart/form-data; boundary=" + std::string(boundary),
+                                          limits);
 }
 
 struct Parsed {
@@ -107,15 +107,15 @@ TEST(Multipart, BoundsWhatItHolds) {
 
 TEST(Multipart, RefusesBadBoundaries) {
   for (const std::string type :
-       {"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=\"a\nb\"",
-        "multipart/form-data; boundary=\"a \""}) {
+       {"multipart/form-data", "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=\"a\nb\"", "multipart/form-data; boundary=\"a \""}) {
     EXPECT_FALSE(MultipartParser::ForContentType(type, {}).ok()) << type;
   }
   EXPECT_FALSE(
       MultipartParser::ForContentType("multipart/form-data; boundary=" + std::string(71, 'a'), {})
           .ok());
-  EXPECT_TRUE(MultipartParser::ForContentType("multipart/form-data; charset=x; boundary=\"a b\"", {})
-                  .ok());
+  EXPECT_TRUE(
+      MultipartParser::ForContentType("multipart/form-data; charset=x; boundary=\"a b\"", {}).ok());
 }
 
 TEST(Multipart, AnErrorOfTheSinkEndsIt) {

@@ -49,19 +49,19 @@ TEST(Conditional, SelectsOneRange) {
     int status;
     int64_t offset, length;
   };
-  for (const Case& c : {Case{"bytes=0-0", 206, 0, 1}, Case{"bytes=0-", 206, 0, 1000},
-                        Case{"bytes=999-", 206, 999, 1}, Case{"bytes=10-19", 206, 10, 10},
-                        Case{"bytes=990-5000", 206, 990, 10}, Case{"bytes=-1", 206, 999, 1},
-                        Case{"bytes=-5000", 206, 0, 1000}, Case{"Bytes=5-6", 206, 5, 2},
-                        Case{"bytes=0-99999999999999999999999", 206, 0, 1000},
-                        Case{"bytes=-99999999999999999999999", 206, 0, 1000},
-                        Case{"bytes=1000-", 416, 0, 0}, Case{"bytes=-0", 416, 0, 0},
-                        Case{"bytes=99999999999999999999999-", 416, 0, 0},
-                        // Not readable, or several: the whole.
-                        Case{"bytes=0-1,3-4", 200, 0, 1000}, Case{"bytes=5-4", 200, 0, 1000},
-                        Case{"bytes=", 200, 0, 1000}, Case{"bytes=a-b", 200, 0, 1000},
-                        Case{"bytes=-", 200, 0, 1000}, Case{"lines=0-1", 200, 0, 1000},
-                        Case{"bytes=+1-2", 200, 0, 1000}}) {
+  for (const Case& c :
+       {Case{"bytes=0-0", 206, 0, 1}, Case{"bytes=0-", 206, 0, 1000},
+        Case{"bytes=999-", 206, 999, 1}, Case{"bytes=10-19", 206, 10, 10},
+        Case{"bytes=990-5000", 206, 990, 10}, Case{"bytes=-1", 206, 999, 1},
+        Case{"bytes=-5000", 206, 0, 1000}, Case{"Bytes=5-6", 206, 5, 2},
+        Case{"bytes=0-99999999999999999999999", 206, 0, 1000},
+        Case{"bytes=-99999999999999999999999", 206, 0, 1000}, Case{"bytes=1000-", 416, 0, 0},
+        Case{"bytes=-0", 416, 0, 0}, Case{"bytes=99999999999999999999999-", 416, 0, 0},
+        // Not readable, or several: the whole.
+        Case{"bytes=0-1,3-4", 200, 0, 1000}, Case{"bytes=5-4", 200, 0, 1000},
+        Case{"bytes=", 200, 0, 1000}, Case{"bytes=a-b", 200, 0, 1000},
+        Case{"bytes=-", 200, 0, 1000}, Case{"lines=0-1", 200, 0, 1000},
+        Case{"bytes=+1-2", 200, 0, 1000}}) {
     const Selection got = With({{"Range", c.range}});
     EXPECT_EQ(got.status, c.status) << c.range;
     EXPECT_EQ(got.offset, c.offset) << c.range;

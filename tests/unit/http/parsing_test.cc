@@ -20,7 +20,8 @@ using ::testing::Pair;
 
 TEST(HeadParser, ReadsAnOrdinaryHead) {
   const auto head = ParseRequestHead(
-      "POST /a/b?x=1 HTTP/1.1\r\nHost: a:8080\r\nContent-Length: 12\r\nX-Thing:  two words \r\n\r\n");
+      "POST /a/b?x=1 HTTP/1.1\r\nHost: a:8080\r\nContent-Length: 12\r\nX-Thing:  two words "
+      "\r\n\r\n");
   ASSERT_TRUE(head.ok()) << head.status();
   EXPECT_EQ(head->method, "POST");
   EXPECT_EQ(head->path, "/a/b");
@@ -32,13 +33,15 @@ TEST(HeadParser, ReadsAnOrdinaryHead) {
 
 TEST(HeadParser, RefusesWhatTwoParsersCouldReadDifferently) {
   const std::string start = "POST / HTTP/1.1\r\nHost: a\r\n";
-  for (const std::string rest : {
-           "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n",
-           "Content-Length: +1\r\n", "Content-Length: 1, 1\r\n", "Content-Length: 0x1\r\n",
-           "Content-Length: 9999999999999999999\r\n", "Content-Length:\r\n",
-           "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-           "X: a\r\n folded\r\n", "X: a\r\n\tfolded\r\n", "X : a\r\n", ": a\r\n", "no colon\r\n",
-           "X: a\x01\r\n", "X: a\rb\r\n", "Host: b\r\n", "Expect: the-unexpected\r\n"}) {
+  for (const std::string rest :
+       {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 1\r\nContent-Length: 1\r\n", "Content-Length: +1\r\n",
+        "Content-Length: 1, 1\r\n", "Content-Length: 0x1\r\n",
+        "Content-Length: 9999999999999999999\r\n", "Content-Length:\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "X: a\r\n folded\r\n",
+        "X: a\r\n\tfolded\r\n", "X : a\r\n", ": a\r\n", "no colon\r\n", "X: a\x01\r\n",
+        "X: a\rb\r\n", "Host: b\r\n", "Expect: the-unexpected\r\n"}) {
     EXPECT_FALSE(ParseRequestHead(start + rest + "\r\n").ok()) << rest;
   }
   EXPECT_FALSE(ParseRequestHead(start + std::string("X: a\0b\r\n\r\n", 10)).ok());
@@ -111,7 +114,8 @@ TEST(Url, DecodesOnceAndStrictly) {
 TEST(Url, ReadsQueries) {
   const auto pairs = ParseQuery("a=1&b=x+y%26z&&c&d=");
   ASSERT_TRUE(pairs.ok());
-  EXPECT_THAT(*pairs, ElementsAre(Pair("a", "1"), Pair("b", "x y&z"), Pair("c", ""), Pair("d", "")));
+  EXPECT_THAT(*pairs,
+              ElementsAre(Pair("a", "1"), Pair("b", "x y&z"), Pair("c", ""), Pair("d", "")));
   EXPECT_FALSE(ParseQuery("a=%").ok());
 }
 
@@ -178,14 +182,14 @@ TEST(Router, TellsWhichMethodsAPathHas) {
 TEST(Problem, MapsEveryCodeAndSomeReasons) {
   using absl::StatusCode;
   const std::pair<StatusCode, int> codes[] = {
-      {StatusCode::kCancelled, 499},         {StatusCode::kUnknown, 500},
-      {StatusCode::kInvalidArgument, 400},   {StatusCode::kDeadlineExceeded, 504},
-      {StatusCode::kNotFound, 404},          {StatusCode::kAlreadyExists, 409},
-      {StatusCode::kPermissionDenied, 403},  {StatusCode::kResourceExhausted, 429},
+      {StatusCode::kCancelled, 499},          {StatusCode::kUnknown, 500},
+      {StatusCode::kInvalidArgument, 400},    {StatusCode::kDeadlineExceeded, 504},
+      {StatusCode::kNotFound, 404},           {StatusCode::kAlreadyExists, 409},
+      {StatusCode::kPermissionDenied, 403},   {StatusCode::kResourceExhausted, 429},
       {StatusCode::kFailedPrecondition, 400}, {StatusCode::kAborted, 409},
-      {StatusCode::kOutOfRange, 400},        {StatusCode::kUnimplemented, 501},
-      {StatusCode::kInternal, 500},          {StatusCode::kUnavailable, 503},
-      {StatusCode::kDataLoss, 500},          {StatusCode::kUnauthenticated, 401}};
+      {StatusCode::kOutOfRange, 400},         {StatusCode::kUnimplemented, 501},
+      {StatusCode::kInternal, 500},           {StatusCode::kUnavailable, 503},
+      {StatusCode::kDataLoss, 500},           {StatusCode::kUnauthenticated, 401}};
   for (const auto& [code, status] : codes) {
     EXPECT_EQ(HttpStatusOf(absl::Status(code, "x")), status) << code;
   }

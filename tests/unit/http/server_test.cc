@@ -113,7 +113,8 @@ TEST_F(ServerTest, KeepsTheConnectionAndAnswersPipelinedRequestsInOrder) {
   client.Send("GET /hello?1 HTTP/1.1\r\nHost: a\r\n\r\nGET /hello?2 HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(client.Receive().body, "hello 1");
   EXPECT_EQ(client.Receive().body, "hello 2");
-  const RawResponse last = client.Ask("GET /hello?3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  const RawResponse last =
+      client.Ask("GET /hello?3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(last.body, "hello 3");
   EXPECT_EQ(last.Header("Connection"), "close");
   EXPECT_TRUE(client.ClosedSilently());
@@ -204,28 +205,31 @@ TEST_F(ServerTest, TakesBodiesOfKnownAndUnknownLength) {
   AddCounting(1 << 20);
   Start();
   RawClient client(port());
-  EXPECT_EQ(client.Ask("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello").body, "5");
+  EXPECT_EQ(client.Ask("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello").body,
+            "5");
   EXPECT_EQ(client
                 .Ask("POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
                      "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n")
                 .body,
             "7");
   EXPECT_EQ(client.Ask("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").body, "0");
-  EXPECT_EQ(client
-                .Ask("POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
-                .status,
-            400);
+  EXPECT_EQ(
+      client.Ask("POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+          .status,
+      400);
 }
 
 TEST_F(ServerTest, AsksForABodyThatWaitsToBeAskedFor) {
   AddCounting(100);
   Start();
   RawClient client(port());
-  client.Send("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+  client.Send(
+      "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.Receive().status, 100);
   EXPECT_EQ(client.Ask("hello").body, "5");
   // Refused before the body: no 100.
-  client.Send("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n");
+  client.Send(
+      "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_EQ(client.Receive().status, 413);
 }
 
@@ -253,7 +257,8 @@ TEST_F(ServerTest, KeepsTheConnectionAfterASmallUnreadBody) {
   Start();
   RawClient client(port());
   EXPECT_EQ(client.Ask("POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").status, 405);
-  ASSERT_EQ(client.Ask("GET /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd").status, 200);
+  ASSERT_EQ(client.Ask("GET /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd").status,
+            200);
   EXPECT_EQ(client.Ask(kHello).status, 200) << "the body was not taken for a request";
 }
 
@@ -410,9 +415,8 @@ class StreamTest : public ServerTest {
 };
 
 TEST_F(StreamTest, SendsAnUnknownLengthInChunks) {
-  AddStream([](Response& r) {
-    r.stream = std::make_unique<Pieces>(3, 1000, absl::OkStatus(), nullptr);
-  });
+  AddStream(
+      [](Response& r) { r.stream = std::make_unique<Pieces>(3, 1000, absl::OkStatus(), nullptr); });
   RawClient client(port());
   const RawResponse response = client.Ask(kGet);
   EXPECT_EQ(response.Header("Transfer-Encoding"), "chunked");
@@ -421,9 +425,8 @@ TEST_F(StreamTest, SendsAnUnknownLengthInChunks) {
 }
 
 TEST_F(StreamTest, EndsTheConnectionInsteadOfChunksForHttp10) {
-  AddStream([](Response& r) {
-    r.stream = std::make_unique<Pieces>(3, 1000, absl::OkStatus(), nullptr);
-  });
+  AddStream(
+      [](Response& r) { r.stream = std::make_unique<Pieces>(3, 1000, absl::OkStatus(), nullptr); });
   RawClient client(port());
   const RawResponse response = client.Ask("GET /stream HTTP/1.0\r\n\r\n");
   EXPECT_EQ(response.Header("Transfer-Encoding"), "");

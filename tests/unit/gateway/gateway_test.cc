@@ -1,0 +1,448 @@
+#include "services/api/gateway/gateway.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stockroom/v1/images.pb.h>
+#include <stockroom/v1/search.pb.h>
+
+#include <future>
+
+#include "services/common/base/status.h"
+#include "services/common/http/problem.h"
+#include "services/common/http/server.h"
+#include "tests/unit/http/raw_client.h"
+
+namespace stockroom::api {
+namespace {
+
+namespace pb = stockroom::v1;
+using http::RawClient;
+using http::RawResponse;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// What an upload did, as the test sees it.
+struct Uploads {
+  pb::UploadHeader header;
+  std::string bytes;
+  size_t largest_piece = 0;
+  int begun = 0;
+  int finished = 0;
+  std::atomic<int> abandoned = 0;
+  size_t limit = 1 << 30;
+  pb::UploadImageResponse response;
+};
+
+class FakeUpload final : public StreamedCall {
+ public:
+  explicit FakeUpload(Uploads& uploads) : uploads_(uploads) {}
+  ~FakeUpload() override {
+    if (!finished_) ++uploads_.abandoned;
+  }
+  void Write(std::string chunk, absl::AnyInvocable<void(absl::Status)> done) override {
+    uploads_.largest_piece = std::max(uploads_.largest_piece, chunk.size());
+    uploads_.bytes += chunk;
+    done(uploads_.bytes.size() > uploads_.limit
+             ? http::MakeError(absl::StatusCode::kOutOfRange, "IMAGE_TOO_LARGE", "too large")
+             : absl::OkStatus());
+  }
+  void Finish(absl::AnyInvocable<void(absl::StatusOr<MessagePtr>)> done) override {
+    finished_ = true;
+    ++uploads_.finished;
+    done(std::make_unique<pb::UploadImageResponse>(uploads_.response));
+  }
+
+ private:
+  Uploads& uploads_;
+  bool finished_ = false;
+};
+
+class StringSource final : public ByteSource {
+ public:
+  explicit StringSource(std::string bytes) : bytes_(std::move(bytes)) {}
+  void Read(absl::AnyInvocable<void(absl::StatusOr<std::optional<std::string>>)> done) override {
+    if (bytes_.empty()) return done(std::optional<std::string>());
+    std::string piece = bytes_.substr(0, 3);
+    bytes_.erase(0, 3);
+    done(std::optional<std::string>(std::move(piece)));
+  }
+
+ private:
+  std::string bytes_;
+};
+
+class FakeDelivery final : public Delivery {
+ public:
+  void FindRendition(const CallContext&, const Principal&, const std::string& image_id,
+                     const std::string& preset, const std::string& extension, Found done) override {
+    ++finds;
+    if (image_id != "i1" || preset != "thumb-320" || extension != "jpg") {
+      return done(NotFound("NO_SUCH_PRESET", "no such picture"));
+    }
+    done(found);
+  }
+  void FindOriginal(const CallContext&, const Principal&, const std::string&, Found done) override {
+    ++finds;
+    Deliverable original = found;
+    original.download_name = "na\"ive.jpg";
+    done(original);
+  }
+  void Open(const CallContext&, const Deliverable&, ByteRange range, Opened done) override {
+    ++opens;
+    if (std::exchange(changed_once, false)) return done(absl::AbortedError("changed"));
+    const std::string whole = "0123456789";
+    done(std::make_unique<StringSource>(
+        whole.substr(static_cast<size_t>(range.offset),
+                     range.length == 0 ? std::string::npos : static_cast<size_t>(range.length))));
+  }
+
+  Deliverable found;
+  int finds = 0;
+  int opens = 0;
+  bool changed_once = false;
+};
+
+const google::protobuf::MethodDescriptor* Method(const std::string& name) {
+  static_cast<void>(pb::SearchImagesRequest::descriptor());
+  return google::protobuf::DescriptorPool::generated_pool()->FindMethodByName("stockroom.v1." +
+                                                                              name);
+}
+
+class GatewayTest : public ::testing::Test {
+ protected:
+  GatewayTest() {
+    delivery_.found.image_id = "i1";
+    delivery_.found.sha256 = Digest::Of("0123456789");
+    delivery_.found.size = 10;
+    delivery_.found.media_type = "image/jpeg";
+    delivery_.found.modified = absl::FromUnixSeconds(1'600'000'000);
+    uploads_.response.mutable_image()->set_id("i1");
+    uploads_.response.mutable_image()->set_state(pb::PENDING);
+  }
+
+  void Start() {
+    MethodTable table;
+    table.Add(UnaryMethod{Method("ImageService.ListImages"), true,
+                          [this](const CallContext&, const Principal&,
+                                 const google::protobuf::Message&) -> absl::StatusOr<MessagePtr> {
+                            if (hold_.valid()) hold_.wait();
+                            return std::make_unique<pb::ListImagesResponse>(list_);
+                          }});
+    table.Add(
+        UnaryMethod{Method("SearchService.SearchImages"), false,
+                    [this](const CallContext& context, const Principal& who,
+                           const google::protobuf::Message& request) -> absl::StatusOr<MessagePtr> {
+                      request_id_ = context.request_id;
+                      subject_ = who.subject;
+                      query_ = dynamic_cast<const pb::SearchImagesRequest&>(request).q();
+                      return std::make_unique<pb::SearchImagesResponse>();
+                    }});
+    table.Add(StreamedMethod{
+        Method("ImageService.UploadImage"),
+        [this](const CallContext&, const Principal&, const google::protobuf::Message& first)
+            -> absl::StatusOr<std::unique_ptr<StreamedCall>> {
+          ++uploads_.begun;
+          uploads_.header = dynamic_cast<const pb::UploadImageRequest&>(first).header();
+          return std::make_unique<FakeUpload>(uploads_);
+        }});
+    http::Router router;
+    const absl::Status mounted = MountGateway(router, table, delivery_, executor_, options_);
+    ASSERT_TRUE(mounted.ok()) << mounted;
+    http::ServerOptions server;
+    server.listen = "127.0.0.1:0";
+    auto started = http::Server::Start(server, std::move(router), metrics_);
+    ASSERT_TRUE(started.ok()) << started.status();
+    server_ = *std::move(started);
+  }
+
+  RawResponse Ask(const std::string& line, const std::string& headers = "",
+                  const std::string& body = "", bool head_only = false) {
+    RawClient client(server_->port());
+    const std::string length =
+        body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    return client.Ask(line + " HTTP/1.1\r\nHost: a\r\n" + headers + length + "\r\n" + body,
+                      head_only);
+  }
+  RawResponse Form(const std::string& path, const std::string& body) {
+    return Ask("POST " + path, "Content-Type: multipart/form-data; boundary=XX\r\n", body);
+  }
+
+  static std::string Field(const std::string& name, const std::string& value) {
+    return "--XX\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
+  }
+  static std::string File(const std::string& name, const std::string& bytes) {
+    return "--XX\r\nContent-Disposition: form-data; name=\"" + name +
+           "\"; filename=\"a.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n" + bytes + "\r\n";
+  }
+
+  Metrics metrics_;
+  Executor executor_{{.name = "calls", .threads = 1, .max_queued = 1}, metrics_};
+  FakeDelivery delivery_;
+  Uploads uploads_;
+  GatewayOptions options_;
+  pb::ListImagesResponse list_;
+  std::shared_future<void> hold_;
+  std::string request_id_;
+  std::string subject_;
+  std::string query_;
+  std::unique_ptr<http::Server> server_;
+};
+
+TEST_F(GatewayTest, AnEmptyStoreIsAnEmptyList) {
+  Start();
+  const RawResponse response = Ask("GET /images");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "[]");
+  EXPECT_EQ(response.Header("Content-Type"), "application/json");
+}
+
+TEST_F(GatewayTest, ServesEveryBindingOfAMethod) {
+  Start();
+  EXPECT_EQ(Ask("GET /images:search?q=a", "X-Request-Id: r1\r\n").status, 200);
+  EXPECT_EQ(query_, "a");
+  EXPECT_EQ(request_id_, "r1");
+  EXPECT_EQ(subject_, "anonymous");
+  EXPECT_EQ(Ask("GET /v1/search?q=b").status, 200);
+  EXPECT_EQ(query_, "b");
+  EXPECT_EQ(
+      Ask("POST /v1/search", "Content-Type: application/json; charset=utf-8\r\n", R"({"q":"c"})")
+          .status,
+      200);
+  EXPECT_EQ(query_, "c");
+  EXPECT_EQ(Ask("DELETE /v1/search").status, 405);
+}
+
+TEST_F(GatewayTest, ErrorsAreProblems) {
+  Start();
+  const RawResponse unknown = Ask("GET /v1/search?colour=red");
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(unknown.Header("Content-Type"), "application/problem+json");
+  EXPECT_THAT(unknown.body, HasSubstr(R"("field":"colour")"));
+  EXPECT_THAT(unknown.body, HasSubstr(R"("code":"INVALID_ARGUMENT")"));
+  EXPECT_EQ(Ask("POST /v1/search", "Content-Type: text/plain\r\n", "{}").status, 415);
+  EXPECT_EQ(Ask("POST /v1/search", "", std::string((1 << 20) + 1, ' ')).status, 413);
+}
+
+TEST_F(GatewayTest, TheAuthenticatorDecidesWhoAsks) {
+  options_.authenticate = [](const http::Request& request) -> absl::StatusOr<Principal> {
+    if (request.headers.Get("Authorization") == "let me in") return Principal{"ann", false};
+    return absl::UnauthenticatedError("who are you?");
+  };
+  Start();
+  EXPECT_EQ(Ask("GET /v1/search").status, 401);
+  EXPECT_EQ(Ask("POST /images", "", "x").status, 401);
+  EXPECT_EQ(uploads_.begun, 0);
+  EXPECT_EQ(Ask("GET /v1/search", "Authorization: let me in\r\n").status, 200);
+  EXPECT_EQ(subject_, "ann");
+}
+
+TEST_F(GatewayTest, AFullQueueSaysWhenToComeBack) {
+  std::promise<void> release;
+  hold_ = release.get_future().share();
+  Start();
+  // One runs, one waits; the gauges say when that is so.
+  RawClient running(server_->port());
+  RawClient waiting(server_->port());
+  const std::string request = "GET /images HTTP/1.1\r\nHost: a\r\n\r\n";
+  running.Send(request);
+  while (metrics_.GetGauge("stockroom_executor_running", "", {{"executor", "calls"}}).value() < 1) {
+    std::this_thread::yield();
+  }
+  waiting.Send(request);
+  while (metrics_.GetGauge("stockroom_executor_queued", "", {{"executor", "calls"}}).value() < 1) {
+    std::this_thread::yield();
+  }
+  const RawResponse refused = Ask("GET /images");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_GE(std::stoi(refused.Header("Retry-After")), 1);
+  EXPECT_THAT(refused.body, HasSubstr("retry_after_ms"));
+  EXPECT_EQ(Ask("GET /v1/search").status, 200) << "what needs no queue goes on";
+  release.set_value();
+  EXPECT_EQ(running.Receive().status, 200);
+  EXPECT_EQ(waiting.Receive().status, 200);
+}
+
+TEST_F(GatewayTest, TakesAFileFromAForm) {
+  Start();
+  const RawResponse response =
+      Form("/v1/images", Field("title", "A title") + Field("tags", "a, b") + Field("tags", "c") +
+                             Field("attributes[camera]", "x") + Field("visibility", "UNLISTED") +
+                             File("whatever", "JPEG\r\n--X") + "--XX--\r\n");
+  EXPECT_EQ(response.status, 201) << response.body;
+  EXPECT_EQ(response.Header("Location"), "/v1/images/i1");
+  EXPECT_EQ(uploads_.bytes, "JPEG\r\n--X");
+  EXPECT_EQ(uploads_.header.title(), "A title");
+  EXPECT_THAT(uploads_.header.tags(), ElementsAre("a", "b", "c"));
+  EXPECT_EQ(uploads_.header.attributes().at("camera"), "x");
+  EXPECT_EQ(uploads_.header.visibility(), pb::UNLISTED);
+  EXPECT_EQ(uploads_.header.filename(), "a.jpg");
+  EXPECT_FALSE(uploads_.header.wait());
+  EXPECT_THAT(response.body, HasSubstr("\"image\":{"));
+}
+
+TEST_F(GatewayTest, TheOlderRoutesWaitAndAnswerWithTheImageItself) {
+  uploads_.response.mutable_image()->set_state(pb::READY);
+  Start();
+  for (const char* path : {"/images", "/api/v1/image/upload"}) {
+    const RawResponse response = Form(path, File("image", "x") + "--XX--");
+    EXPECT_EQ(response.status, 201);
+    EXPECT_TRUE(uploads_.header.wait()) << path;
+    EXPECT_THAT(response.body, HasSubstr("{\"id\":\"i1\""));
+  }
+  EXPECT_EQ(Form("/images?wait=false", File("image", "x") + "--XX--").status, 201);
+  EXPECT_FALSE(uploads_.header.wait());
+  EXPECT_EQ(Form("/images", Field("wait", "false") + File("image", "x") + "--XX--").status, 201);
+  EXPECT_FALSE(uploads_.header.wait());
+}
+
+TEST_F(GatewayTest, TakesARawBody) {
+  Start();
+  const RawResponse response = Ask(
+      "POST /v1/images?title=T&tags=a,b&wait=true",
+      "Content-Type: image/jpeg\r\nContent-Disposition: attachment; filename=\"r.jpg\"\r\n", "RAW");
+  EXPECT_EQ(response.status, 202) << "waited, and not processed yet";
+  EXPECT_EQ(uploads_.bytes, "RAW");
+  EXPECT_EQ(uploads_.header.title(), "T");
+  EXPECT_THAT(uploads_.header.tags(), ElementsAre("a", "b"));
+  EXPECT_EQ(uploads_.header.filename(), "r.jpg");
+  EXPECT_TRUE(uploads_.header.wait());
+}
+
+TEST_F(GatewayTest, SaysThatTheImageWasThereAlready) {
+  uploads_.response.set_deduplicated(true);
+  Start();
+  EXPECT_EQ(Ask("POST /v1/images", "", "RAW").status, 200);
+}
+
+TEST_F(GatewayTest, PassesALargeBodyOnInPieces) {
+  Start();
+  const std::string bytes(3 << 20, 'x');
+  EXPECT_EQ(Ask("POST /v1/images", "", bytes).status, 201);
+  EXPECT_EQ(uploads_.bytes.size(), bytes.size());
+  EXPECT_LE(uploads_.largest_piece, 256u << 10);
+  uploads_.bytes.clear();
+  EXPECT_EQ(Form("/v1/images", File("f", bytes) + "--XX--").status, 201);
+  EXPECT_EQ(uploads_.bytes, bytes);
+  EXPECT_LE(uploads_.largest_piece, (256u << 10) + 100);
+}
+
+TEST_F(GatewayTest, NothingIsFinishedUnlessTheFormIsWhole) {
+  Start();
+  const std::string part = File("image", "JPEG");
+  EXPECT_EQ(Form("/v1/images", part + "--XX").status, 400) << "no final boundary";
+  EXPECT_EQ(Form("/v1/images", part + Field("title", "late") + "--XX--").status, 400);
+  EXPECT_THAT(Form("/v1/images", part + Field("title", "late") + "--XX--").body,
+              HasSubstr("put it before the file"));
+  EXPECT_EQ(Form("/v1/images", part + part + "--XX--").status, 400) << "two files";
+  EXPECT_EQ(Form("/v1/images", Field("title", "x") + "--XX--").status, 400) << "no file";
+  EXPECT_EQ(Form("/v1/images", Field("colour", "x") + part + "--XX--").status, 400);
+  EXPECT_EQ(
+      Form("/v1/images", Field("title", std::string(300 << 10, 'x')) + part + "--XX--").status,
+      400);
+  EXPECT_EQ(Ask("POST /v1/images", "Content-Type: application/json\r\n", "{}").status, 415);
+  EXPECT_EQ(Ask("POST /v1/images", "Content-Type: multipart/form-data\r\n", "x").status, 400);
+  EXPECT_EQ(Ask("POST /v1/images?colour=x", "", "x").status, 400);
+  EXPECT_EQ(uploads_.finished, 0);
+  EXPECT_EQ(uploads_.begun, uploads_.abandoned);
+}
+
+TEST_F(GatewayTest, AnErrorInTheMiddleOfALargeUploadIsSeenByTheClient) {
+  uploads_.limit = 100'000;
+  Start();
+  RawClient client(server_->port());
+  client.Send("POST /v1/images HTTP/1.1\r\nHost: a\r\nContent-Length: 8388608\r\n\r\n");
+  EXPECT_TRUE(client.Send(std::string(8 << 20, 'x')));
+  const RawResponse response = client.Receive();
+  EXPECT_EQ(response.status, 413);
+  EXPECT_THAT(response.body, HasSubstr("IMAGE_TOO_LARGE"));
+  EXPECT_EQ(uploads_.abandoned, 1);
+}
+
+TEST_F(GatewayTest, AClientThatGoesAwayAbandonsItsUpload) {
+  Start();
+  {
+    RawClient client(server_->port());
+    client.Send("POST /v1/images HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nxx");
+  }
+  while (uploads_.abandoned == 0) std::this_thread::yield();
+  server_->Drain(absl::Seconds(20));
+  EXPECT_EQ(uploads_.finished, 0);
+}
+
+TEST_F(GatewayTest, DeliversARendition) {
+  Start();
+  const RawResponse response = Ask("GET /i/i1/thumb-320.jpg");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "0123456789");
+  EXPECT_EQ(response.Header("Content-Length"), "10");
+  EXPECT_EQ(response.Header("Content-Type"), "image/jpeg");
+  EXPECT_EQ(response.Header("ETag"), "\"" + delivery_.found.sha256.hex() + "\"");
+  EXPECT_EQ(response.Header("Cache-Control"), "public, max-age=60, must-revalidate");
+  EXPECT_EQ(response.Header("X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(response.Header("Content-Security-Policy"), "default-src 'none'; sandbox");
+  EXPECT_EQ(Ask("GET /i/i1/thumb-320.png").status, 404);
+  EXPECT_EQ(Ask("GET /i/i1/nonsense").status, 404);
+}
+
+TEST_F(GatewayTest, DeliversTheOriginalAsADownload) {
+  Start();
+  for (const char* path : {"GET /i/i1/original", "GET /i/i1/original.jpg"}) {
+    EXPECT_EQ(Ask(path).Header("Content-Disposition"),
+              "attachment; filename=\"na_ive.jpg\"; filename*=UTF-8''na%22ive.jpg");
+  }
+}
+
+TEST_F(GatewayTest, AnswersConditionsAndRanges) {
+  Start();
+  const std::string etag = "\"" + delivery_.found.sha256.hex() + "\"";
+  const RawResponse same = Ask("GET /i/i1/thumb-320.jpg", "If-None-Match: " + etag + "\r\n");
+  EXPECT_EQ(same.status, 304);
+  EXPECT_EQ(same.Header("ETag"), etag);
+  EXPECT_EQ(delivery_.opens, 0) << "no byte was asked for";
+  const RawResponse part = Ask("GET /i/i1/thumb-320.jpg", "Range: bytes=2-5\r\n");
+  EXPECT_EQ(part.status, 206);
+  EXPECT_EQ(part.body, "2345");
+  EXPECT_EQ(part.Header("Content-Range"), "bytes 2-5/10");
+  const RawResponse outside = Ask("GET /i/i1/thumb-320.jpg", "Range: bytes=10-\r\n");
+  EXPECT_EQ(outside.status, 416);
+  EXPECT_EQ(outside.Header("Content-Range"), "bytes */10");
+  EXPECT_EQ(Ask("GET /i/i1/thumb-320.jpg", "Range: bytes=0-1\r\nIf-Range: \"old\"\r\n").body,
+            "0123456789");
+}
+
+TEST_F(GatewayTest, AnswersHeadWithoutOpeningAnything) {
+  Start();
+  const RawResponse head = Ask("HEAD /i/i1/thumb-320.jpg", "", "", /*head_only=*/true);
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.Header("Content-Length"), "10");
+  EXPECT_EQ(delivery_.opens, 0);
+}
+
+TEST_F(GatewayTest, FindsAgainWhatChangedMeanwhile) {
+  delivery_.changed_once = true;
+  Start();
+  EXPECT_EQ(Ask("GET /i/i1/thumb-320.jpg").body, "0123456789");
+  EXPECT_EQ(delivery_.finds, 2);
+}
+
+TEST_F(GatewayTest, KeepsPrivatePicturesOutOfCaches) {
+  delivery_.found.visibility = Visibility::kPrivate;
+  Start();
+  EXPECT_EQ(Ask("GET /i/i1/thumb-320.jpg").Header("Cache-Control"), "private, no-store");
+}
+
+TEST(Gateway, RefusesToStartWithConflictingRoutes) {
+  Metrics metrics;
+  Executor executor({.name = "x", .threads = 1, .max_queued = 1}, metrics);
+  FakeDelivery delivery;
+  MethodTable table;
+  table.Add(UnaryMethod{Method("ImageService.ListImages"), false, nullptr});
+  table.Add(UnaryMethod{Method("ImageService.ListImages"), false, nullptr});
+  http::Router router;
+  EXPECT_EQ(MountGateway(router, table, delivery, executor, {}).code(),
+            absl::StatusCode::kAlreadyExists);
+}
+
+}  // namespace
+}  // namespace stockroom::api
