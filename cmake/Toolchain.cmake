@@ -4,8 +4,8 @@ add_library(stockroom_flags INTERFACE)
 target_compile_options(stockroom_flags INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 reports false maybe-uninitialized and dangling findings inside StatusOr and coroutines.
-  target_compile_options(stockroom_flags INTERFACE -Wno-maybe-uninitialized -fcoroutines)
+  # GCC 12 reports false findings of these two inside StatusOr and coroutine frames.
+  target_compile_options(stockroom_flags INTERFACE -Wno-maybe-uninitialized -Wno-mismatched-new-delete -fcoroutines)
 endif()
 
 if(STOCKROOM_SANITIZER STREQUAL "address")
