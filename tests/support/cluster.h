@@ -1,0 +1,108 @@
+// A whole Stockroom on loopback for tests and benchmarks: real processes, free ports, a folder of
+// its own.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "stockroom/v1/images.grpc.pb.h"
+#include "stockroom/v1/search.grpc.pb.h"
+#include "stockroom/v1/system.grpc.pb.h"
+
+namespace stockroom::testing {
+
+// Not thread-safe. Everything is stopped and removed at the end.
+class Cluster {
+ public:
+  struct Options {
+    int workers = 2;
+    // More flags for every process of a kind.
+    std::vector<std::string> api_flags;
+    std::vector<std::string> worker_flags;
+  };
+  // Folder of the binaries: build/<preset>/bin, found beside this test's own.
+  explicit Cluster(Options options);
+  ~Cluster();
+
+  // "fileserver", "worker-0", "worker-1", …, "api". Starting waits until it is ready.
+  absl::Status Start(const std::string& name);
+  absl::Status StartAll();
+  // SIGKILL: nothing is drained or flushed.
+  void Kill(const std::string& name);
+  // SIGTERM, and waits; returns the exit code (or 128 + signal).
+  int Stop(const std::string& name);
+  bool IsRunning(const std::string& name);
+  pid_t pid(const std::string& name) const;
+  std::string LogOf(const std::string& name) const;
+
+  std::string rpc_address() const { return "127.0.0.1:" + std::to_string(rpc_port_); }
+  // http://127.0.0.1:port
+  std::string gateway() const { return "http://127.0.0.1:" + std::to_string(gateway_port_); }
+  const std::string& directory() const { return directory_; }
+
+ private:
+  struct Process {
+    pid_t pid = 0;
+    std::vector<std::string> command;
+    int http_port = 0;
+  };
+
+  const Options options_;
+  std::string binaries_;
+  std::string directory_;
+  int rpc_port_ = 0;
+  int gateway_port_ = 0;
+  std::map<std::string, Process> processes_;
+};
+
+// A port that nobody listens on now.
+int FreePort();
+
+// The public API over one connection.
+class Client {
+ public:
+  explicit Client(const std::string& address);
+
+  absl::StatusOr<v1::UploadImageResponse> Upload(const std::string& bytes,
+                                                 const v1::UploadHeader& header,
+                                                 absl::Duration timeout = absl::Seconds(60));
+  absl::StatusOr<v1::Image> Get(const std::string& id);
+  // Every page.
+  absl::StatusOr<std::vector<v1::Image>> ListAll();
+  absl::StatusOr<v1::SearchImagesResponse> Search(const v1::SearchImagesRequest& request);
+
+  v1::ImageService::Stub& images() { return *images_; }
+  v1::SearchService::Stub& search() { return *search_; }
+  v1::SystemService::Stub& system() { return *system_; }
+
+ private:
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::ImageService::Stub> images_;
+  std::unique_ptr<v1::SearchService::Stub> search_;
+  std::unique_ptr<v1::SystemService::Stub> system_;
+};
+
+// Runs `curl -sS <arguments>`; arguments are given to a shell.
+struct CurlAnswer {
+  int exit_code = 0;
+  int status = 0;  // HTTP status, 0 if there was no answer
+  std::string headers;
+  std::string body;
+
+  // Value of a response header (lower-case name), "" if absent.
+  std::string Header(const std::string& name) const;
+};
+CurlAnswer Curl(const std::string& arguments);
+
+// A PNG of smooth colours that differs for every seed.
+std::string MakePng(int width, int height, uint32_t seed);
+
+}  // namespace stockroom::testing
