@@ -17,7 +17,7 @@ class BadInput : public ::testing::Test {
   static void SetUpTestSuite() {
     cluster_ = new Cluster(
         {.workers = 1,
-         .api_flags = {"--limits.max_upload_bytes=1MiB", "--limits.max_pixels=1000000"}});
+         .api_flags = {"--limits.max_upload_bytes=4MiB", "--limits.max_pixels=1000000"}});
     const absl::Status started = cluster_->StartAll();
     ASSERT_TRUE(started.ok()) << started;
   }
@@ -60,8 +60,10 @@ TEST_F(BadInput, WhatIsNotAnImageIsRefusedAtOnceAndLeavesNothing) {
 
 TEST_F(BadInput, TooManyBytesAreRefused) {
   std::string big = MakePng(64, 64, 1);
-  big.resize(2 << 20, 'x');
+  big.resize((4 << 20) + 1, 'x');
   EXPECT_EQ(Post(big), Answer(413, "TOO_LARGE"));
+  big.resize(8 << 20, 'x');  // by its declared length, before a byte of it is stored
+  EXPECT_EQ(Post(big), Answer(413, "BODY_TOO_LARGE"));
 }
 
 TEST_F(BadInput, ATruncatedImageIsNeverTakenForAWholeOne) {

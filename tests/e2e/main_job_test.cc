@@ -173,6 +173,8 @@ TEST_F(MainJob, ARequestIdTravelsToEveryProcess) {
   for (const char* process : {"api", "fileserver"}) {
     EXPECT_NE(cluster_->LogOf(process).find("follow-me-42"), std::string::npos) << process;
   }
+  const std::string workers = cluster_->LogOf("worker-0") + cluster_->LogOf("worker-1");
+  EXPECT_NE(workers.find("follow-me-42"), std::string::npos);
 }
 
 TEST_F(MainJob, EveryProcessTellsItsHealthAndMetrics) {

@@ -26,6 +26,8 @@ struct NewImage {
   int64_t size_bytes = 0;
   // Make an image even if this owner has one with these bytes.
   bool allow_duplicate = false;
+  // Of the upload; its job carries it to the worker's logs.
+  std::string request_id;
 };
 
 struct CreatedImage {
@@ -53,6 +55,7 @@ struct ListQuery {
 struct Job {
   std::string id;
   std::string image_id;
+  std::string request_id;  // of the call that queued it; may be empty
   // 1 on the first lease. Leases that were released "not begun" do not count.
   int32_t attempt = 0;
   // Fencing token: differs for every lease of a job and grows. Whoever holds an older one can not
@@ -164,7 +167,8 @@ class MetadataStore {
   virtual absl::StatusOr<int> ReleaseAllLeases() = 0;
   // A job for an image that has none, e.g. because its renditions were lost. False if it has one.
   // NOT_FOUND.
-  virtual absl::StatusOr<bool> EnqueueJob(const std::string& image_id, absl::Time now) = 0;
+  virtual absl::StatusOr<bool> EnqueueJob(const std::string& image_id,
+                                          const std::string& request_id, absl::Time now) = 0;
   struct JobCounts {
     int waiting = 0;  // free to lease now or later
     int leased = 0;

@@ -118,7 +118,8 @@ class Uploads::Session final : public UploadSession {
                                       .sha256 = info.sha256,
                                       .md5 = info.md5,
                                       .size_bytes = info.size,
-                                      .allow_duplicate = request.allow_duplicate},
+                                      .allow_duplicate = request.allow_duplicate,
+                                      .request_id = context.request_id},
                                      now);
       if (!created.ok()) return Answer(created.status());
       (created->deduplicated ? uploads.deduplicated_total_ : uploads.stored_total_).Add();

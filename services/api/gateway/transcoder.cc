@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "services/api/gateway/field_setter.h"
+#include "services/api/gateway/json_shape.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/path_template.h"
@@ -74,18 +75,10 @@ absl::StatusOr<Binding> Convert(const MethodDescriptor& method, const google::ap
   return binding;
 }
 
-// Names of the members of a JSON object; none for other values. INVALID_ARGUMENT with the position
-// if the text is no JSON.
-absl::StatusOr<std::set<std::string>> TopLevelKeys(const std::string& json) {
-  std::set<std::string> keys;
-  const auto collect = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-    if (event == nlohmann::json::parse_event_t::key && depth == 1) {
-      keys.insert(value.get<std::string>());
-    }
-    return true;
-  };
+// INVALID_ARGUMENT with the position if the text is no JSON.
+absl::StatusOr<nlohmann::json> ParseJson(const std::string& text) {
   try {
-    const auto parsed = nlohmann::json::parse(json, collect);
+    return nlohmann::json::parse(text);
   } catch (const nlohmann::json::exception& e) {
     // "[json.exception.parse_error.101] parse error at line 1, column 2: …"
     const std::string_view what = e.what();
@@ -94,7 +87,22 @@ absl::StatusOr<std::set<std::string>> TopLevelKeys(const std::string& json) {
         "BAD_JSON", absl::StrCat("the body is not JSON: ",
                                  Av(bracket == what.npos ? what : what.substr(bracket + 2))));
   }
+}
+
+std::set<std::string> KeysOf(const nlohmann::json& value) {
+  std::set<std::string> keys;
+  if (!value.is_object()) return keys;
+  for (const auto& [name, member] : value.items()) keys.insert(name);
   return keys;
+}
+
+// Against the request or, where the rule names one, its body field.
+absl::Status CheckShape(const Binding& binding, const nlohmann::json& value,
+                        const Message& request) {
+  const Descriptor* type = request.GetDescriptor();
+  if (binding.body != "*") type = type->FindFieldByName(binding.body)->message_type();
+  if (type == nullptr || type->file()->package() == "google.protobuf") return absl::OkStatus();
+  return CheckJsonShape(value, *type);
 }
 
 // protobuf says "(image.tags[1]): invalid value …" or "(image) title: Cannot find field."
@@ -216,7 +224,9 @@ absl::StatusOr<MessagePtr> BuildRequest(const Binding& binding, const HttpInput&
   MessagePtr request = NewMessage(*binding.method->input_type());
   std::set<std::string> keys;
   if (!binding.body.empty() && !input.body.empty()) {
-    SR_ASSIGN_OR_RETURN(keys, TopLevelKeys(input.body));
+    SR_ASSIGN_OR_RETURN(const nlohmann::json value, ParseJson(input.body));
+    SR_RETURN_IF_ERROR(CheckShape(binding, value, *request));
+    keys = KeysOf(value);
     SR_RETURN_IF_ERROR(ReadBody(binding, input.body, *request));
   }
   for (const auto& [name, value] : input.captures) {

@@ -125,7 +125,7 @@ void JobDispatcher::Send(const LeasedJob& leased) {
     running_[leased.job.id] = {leased.job, clock_.Now() + options_.lease / 3};
     running_gauge_.Set(static_cast<int64_t>(running_.size()));
   }
-  WorkAssignment work{.request_id = NewRandomId(),
+  WorkAssignment work{.request_id = CleanRequestId(leased.job.request_id),
                       .image_id = leased.image.id,
                       .original = leased.image.sha256,
                       .original_size = leased.image.size_bytes,

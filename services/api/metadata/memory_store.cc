@@ -41,13 +41,13 @@ class MemoryStore final : public MetadataStore {
       if (twin != nullptr) {
         wrote = BecomeQueued(*twin, now);
         if (wrote) {
-          InsertJob(twin->id, now);
+          InsertJob(twin->id, created.request_id, now);
           Append(kImageUpdated, *twin, now);
         }
         answer = {*twin, true, LastPosition()};
       } else {
         if (!images_.emplace(image.id, image).second) return IdTaken(image.id);
-        InsertJob(image.id, now);
+        InsertJob(image.id, created.request_id, now);
         Append(kImageCreated, image, now);
         answer = {std::move(image), false, LastPosition()};
       }
@@ -232,7 +232,8 @@ class MemoryStore final : public MetadataStore {
     return released;
   }
 
-  absl::StatusOr<bool> EnqueueJob(const std::string& image_id, absl::Time now) override {
+  absl::StatusOr<bool> EnqueueJob(const std::string& image_id, const std::string& request_id,
+                                  absl::Time now) override {
     bool wrote = false;
     {
       MutexLock lock(mu_);
@@ -241,7 +242,7 @@ class MemoryStore final : public MetadataStore {
       for (const auto& [id, row] : jobs_) {
         if (row.job.image_id == image_id) return false;
       }
-      InsertJob(image_id, now);
+      InsertJob(image_id, request_id, now);
       wrote = BecomeQueued(it->second, now);
       if (wrote) Append(kImageUpdated, it->second, now);
     }
@@ -314,10 +315,12 @@ class MemoryStore final : public MetadataStore {
     return best;
   }
 
-  void InsertJob(const std::string& image_id, absl::Time now) SR_REQUIRES(mu_) {
+  void InsertJob(const std::string& image_id, const std::string& request_id, absl::Time now)
+      SR_REQUIRES(mu_) {
     JobRow row;
     row.job.id = NewUuidV7(now);
     row.job.image_id = image_id;
+    row.job.request_id = request_id;
     row.created = row.available = StoredTime(now);
     jobs_.emplace(row.job.id, std::move(row));
   }

@@ -10,7 +10,7 @@
 namespace stockroom::api {
 namespace {
 
-constexpr int kJobColumns = 4;
+constexpr int kJobColumns = 5;
 
 // Jobs that may be leased, oldest first. The plus sign keeps the planner on the index in that
 // order: it stops after a few rows, while a range over available_time would sort the whole backlog.
@@ -18,7 +18,7 @@ absl::StatusOr<std::vector<LeasedJob>> FindFreeJobs(SqliteConnection& db,
                                                     const LeaseRequest& request) {
   std::vector<LeasedJob> found;
   SqliteQuery query =
-      db.Query("SELECT jobs.id, jobs.image_id, jobs.attempt, jobs.token, " SR_IMAGE_COLUMNS
+      db.Query("SELECT jobs.id, jobs.image_id, jobs.attempt, jobs.token, jobs.request_id, " SR_IMAGE_COLUMNS
                " FROM jobs JOIN images ON images.id = jobs.image_id"
                " WHERE +jobs.available_time <= ? ORDER BY jobs.create_time, jobs.id LIMIT ?");
   query.Bind(absl::ToUnixMicros(request.now), std::max(request.max_jobs, 0));
@@ -28,6 +28,7 @@ absl::StatusOr<std::vector<LeasedJob>> FindFreeJobs(SqliteConnection& db,
     leased.job.image_id = query.Text(1);
     leased.job.attempt = static_cast<int32_t>(query.Integer(2)) + 1;
     leased.job.token = query.Integer(3) + 1;
+    leased.job.request_id = query.Text(4);
     leased.job.lease_until = StoredTime(request.now + request.lease);
     SR_ASSIGN_OR_RETURN(leased.image, ReadImageRow(query, kJobColumns));
     found.push_back(std::move(leased));
@@ -38,13 +39,14 @@ absl::StatusOr<std::vector<LeasedJob>> FindFreeJobs(SqliteConnection& db,
 
 }  // namespace
 
-absl::Status InsertJobRow(SqliteConnection& db, const std::string& image_id, absl::Time now) {
+absl::Status InsertJobRow(SqliteConnection& db, const std::string& image_id,
+                          const std::string& request_id, absl::Time now) {
   const int64_t micros = absl::ToUnixMicros(now);
   return db
       .Query(
-          "INSERT INTO jobs (id, image_id, attempt, token, leased, lease_holder, available_time, "
-          "create_time) VALUES (?, ?, 0, 0, 0, '', ?, ?)")
-      .Bind(NewUuidV7(now), image_id, micros, micros)
+          "INSERT INTO jobs (id, image_id, request_id, attempt, token, leased, lease_holder, "
+          "available_time, create_time) VALUES (?, ?, ?, 0, 0, 0, '', ?, ?)")
+      .Bind(NewUuidV7(now), image_id, request_id, micros, micros)
       .Run();
 }
 

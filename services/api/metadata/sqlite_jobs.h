@@ -13,7 +13,8 @@
 
 namespace stockroom::api {
 
-absl::Status InsertJobRow(SqliteConnection& db, const std::string& image_id, absl::Time now);
+absl::Status InsertJobRow(SqliteConnection& db, const std::string& image_id,
+                          const std::string& request_id, absl::Time now);
 absl::StatusOr<bool> HasJob(SqliteConnection& db, const std::string& image_id);
 // The image whose job is leased under exactly this token; FAILED_PRECONDITION otherwise.
 absl::StatusOr<Image> ImageOfHeldJob(SqliteConnection& db, const JobRef& job);

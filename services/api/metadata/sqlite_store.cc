@@ -41,13 +41,13 @@ class SqliteStore final : public MetadataStore {
     return Write<CreatedImage>([&](SqliteWrite& write) -> absl::StatusOr<CreatedImage> {
       if (!created.allow_duplicate) {
         SR_ASSIGN_OR_RETURN(const std::optional<Image> twin, FindTwin(write.db, image));
-        if (twin) return TakeTwin(write, *twin, now);
+        if (twin) return TakeTwin(write, *twin, created.request_id, now);
       }
       SqliteQuery taken = write.db.Query("SELECT 1 FROM images WHERE id = ?");
       if (taken.Bind(image.id).Step()) return IdTaken(image.id);
       SR_RETURN_IF_ERROR(taken.status());
       SR_RETURN_IF_ERROR(InsertImageRow(write.db, image));
-      SR_RETURN_IF_ERROR(InsertJobRow(write.db, image.id, now));
+      SR_RETURN_IF_ERROR(InsertJobRow(write.db, image.id, created.request_id, now));
       SR_ASSIGN_OR_RETURN(const int64_t position,
                           AppendEvent(write, kImageCreated, image.id, image.revision, now));
       return CreatedImage{image, false, position};
@@ -169,12 +169,13 @@ class SqliteStore final : public MetadataStore {
     return Write<int>([&](SqliteWrite& write) { return ReleaseAllJobRows(write.db); });
   }
 
-  absl::StatusOr<bool> EnqueueJob(const std::string& image_id, absl::Time now) override {
+  absl::StatusOr<bool> EnqueueJob(const std::string& image_id, const std::string& request_id,
+                                  absl::Time now) override {
     return Write<bool>([&](SqliteWrite& write) -> absl::StatusOr<bool> {
       SR_ASSIGN_OR_RETURN(Image image, FindImageRow(write.db, image_id));
       SR_ASSIGN_OR_RETURN(const bool has_job, HasJob(write.db, image_id));
       if (has_job) return false;
-      SR_RETURN_IF_ERROR(InsertJobRow(write.db, image_id, now));
+      SR_RETURN_IF_ERROR(InsertJobRow(write.db, image_id, request_id, now));
       if (BecomeQueued(image, now)) SR_RETURN_IF_ERROR(Save(write, image, kImageUpdated, now));
       return true;
     });
@@ -248,9 +249,10 @@ class SqliteStore final : public MetadataStore {
     return std::nullopt;
   }
 
-  static absl::StatusOr<CreatedImage> TakeTwin(SqliteWrite& write, Image twin, absl::Time now) {
+  static absl::StatusOr<CreatedImage> TakeTwin(SqliteWrite& write, Image twin,
+                                                  const std::string& request_id, absl::Time now) {
     if (BecomeQueued(twin, now)) {
-      SR_RETURN_IF_ERROR(InsertJobRow(write.db, twin.id, now));
+      SR_RETURN_IF_ERROR(InsertJobRow(write.db, twin.id, request_id, now));
       SR_RETURN_IF_ERROR(Save(write, twin, kImageUpdated, now));
     }
     SR_ASSIGN_OR_RETURN(const int64_t position, LastEventPosition(write.db));

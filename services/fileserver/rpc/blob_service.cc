@@ -24,6 +24,7 @@ class BlobServiceImpl final : public internal::BlobService::CallbackService {
   grpc::ServerReadReactor<internal::PutBlobRequest>* PutBlob(
       grpc::CallbackServerContext* context, internal::PutBlobResponse* response) override {
     PutBlobCall::Options options{
+        .what = "blob",
         .header_case = internal::PutBlobRequest::kHeader,
         .begin = [this](const internal::PutBlobRequest& request) { return BeginBlob(request); },
         .to_wire =
@@ -62,6 +63,7 @@ class BlobServiceImpl final : public internal::BlobService::CallbackService {
   grpc::ServerReadReactor<internal::PutRenditionRequest>* PutRendition(
       grpc::CallbackServerContext* context, internal::RenditionInfo* response) override {
     PutRenditionCall::Options options{
+        .what = "rendition",
         .header_case = internal::PutRenditionRequest::kAddress,
         .begin = [this](const internal::PutRenditionRequest& request)
             -> absl::StatusOr<std::unique_ptr<RenditionUpload>> {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "services/common/base/executor.h"
+#include "services/common/base/log.h"
 #include "services/common/base/status.h"
 #include "services/common/blobs/wire.h"
 #include "services/common/rpc/server_streams.h"
@@ -25,6 +26,7 @@ class UploadCall final
  public:
   using Stream = rpc::ReadStream<Request, Response>;
   struct Options {
+    const char* what;  // "blob" or "rendition", for the log
     typename Request::PartCase header_case;
     // Starts the upload that a header asks for.
     std::function<absl::StatusOr<std::unique_ptr<Upload<Result>>>(const Request&)> begin;
@@ -64,6 +66,7 @@ class UploadCall final
     }
     upload_.reset();
     if (result.ok()) {
+      LogInfo("stored", {{"what", options_.what}}, stream_->context().request_id);
       stream_->Finish(options_.to_wire(**result));
     } else {
       stream_->Finish(result.status());

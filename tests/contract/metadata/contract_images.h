@@ -128,7 +128,7 @@ TEST_P(MetadataStoreContract, SaysNotFoundForUnknownImages) {
   EXPECT_EQ(Code(store().UpdateImage("no", kNoon, [](Image&) { return absl::OkStatus(); })),
             absl::StatusCode::kNotFound);
   EXPECT_EQ(Code(store().DeleteImage("no", kNoon, Allow)), absl::StatusCode::kNotFound);
-  EXPECT_EQ(Code(store().EnqueueJob("no", kNoon)), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Code(store().EnqueueJob("no", "", kNoon)), absl::StatusCode::kNotFound);
 }
 
 TEST_P(MetadataStoreContract, GetsThoseOfManyThatExist) {

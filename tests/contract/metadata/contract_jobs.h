@@ -142,8 +142,8 @@ TEST_P(MetadataStoreContract, RecordsAFailureWhoseReasonIsNotText) {
 
 TEST_P(MetadataStoreContract, KeepsAReadyImageReadyWhateverBecomesOfItsNextJob) {
   const Image ready = MakeReady("a");
-  EXPECT_TRUE(Value(store().EnqueueJob("a", kNoon)));
-  EXPECT_FALSE(Value(store().EnqueueJob("a", kNoon)));
+  EXPECT_TRUE(Value(store().EnqueueJob("a", "request", kNoon)));
+  EXPECT_FALSE(Value(store().EnqueueJob("a", "request", kNoon)));
   const LeasedJob first = LeaseOne();
   EXPECT_EQ(first.image, ready);
   EXPECT_EQ(Code(store().ReleaseJob(Ref(first), ReleaseKind::kAttempted, kNoon)),
@@ -157,7 +157,7 @@ TEST_P(MetadataStoreContract, KeepsAReadyImageReadyWhateverBecomesOfItsNextJob) 
 TEST_P(MetadataStoreContract, MakesAFailedImagePendingWhenAJobIsEnqueued) {
   Create("a");
   Value(store().FailJob(Ref(LeaseOne()), "no", kNoon));
-  EXPECT_TRUE(Value(store().EnqueueJob("a", kNoon)));
+  EXPECT_TRUE(Value(store().EnqueueJob("a", "request", kNoon)));
   EXPECT_EQ(Value(store().GetImage("a")).state, ImageState::kPending);
   EXPECT_EQ(Events().back().type, kImageUpdated);
 }

@@ -42,6 +42,7 @@ CREATE INDEX images_md5 ON images (md5);
 CREATE TABLE jobs (
   id             VARCHAR(36)   NOT NULL PRIMARY KEY,
   image_id       VARCHAR(36)   NOT NULL UNIQUE REFERENCES images (id),
+  request_id     VARCHAR(64)   NOT NULL,
   attempt        INTEGER       NOT NULL,
   token          BIGINT        NOT NULL,
   leased         INTEGER       NOT NULL,
