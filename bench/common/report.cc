@@ -1,0 +1,64 @@
+#include "bench/common/report.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+namespace stockroom::bench {
+
+Spread SpreadOf(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  const double median = n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+  return {median, values.front(), values.back()};
+}
+
+void Report::Print(const std::string& name, const Spread& value, const std::string& unit,
+                   bool is_ratio) {
+  if (json_) {
+    nlohmann::ordered_json line = {{"name", name},
+                                   {"value", value.median},
+                                   {"unit", unit},
+                                   {"min", value.min},
+                                   {"max", value.max}};
+    if (is_ratio) line["ratio"] = value.median;
+    std::printf("%s\n", line.dump().c_str());
+  } else {
+    std::printf("%-28s %10.2f %-12s (%.2f to %.2f)\n", name.c_str(), value.median, unit.c_str(),
+                value.min, value.max);
+  }
+  std::fflush(stdout);
+}
+
+void Report::Figure(const std::string& name, const Spread& value, const std::string& unit) {
+  Print(name, value, unit, false);
+}
+
+void Report::Ratio(const std::string& name, const Spread& ratio) {
+  Print(name, ratio, "ratio", true);
+}
+
+void Report::Note(const std::string& text) {
+  if (!json_) std::printf("%s\n", text.c_str());
+}
+
+Arguments ParseArguments(int argc, char** argv, const std::string& usage) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--json") {
+      arguments.json = true;
+    } else if (argument == "--corpus" && i + 1 < argc) {
+      arguments.corpus = argv[++i];
+    } else if (argument == "--pairs" && i + 1 < argc) {
+      arguments.pairs = std::max(1, std::atoi(argv[++i]));
+    } else {
+      std::fprintf(stderr, "%s\n", usage.c_str());
+      std::exit(2);
+    }
+  }
+  return arguments;
+}
+
+}  // namespace stockroom::bench

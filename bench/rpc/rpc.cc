@@ -1,0 +1,128 @@
+// Search calls per second beside an empty unary call to the same server, over loopback gRPC with
+// the clients on the same machine.
+//
+// Workload: 400 small images with seeded titles and tags; 8 clients on connections of their own
+// ask, one call at a time, for the 20 newest that match two words (each about 10 % of the images);
+// full records come back. The peer is SystemService.Ping.
+#include <atomic>
+#include <cstdio>
+#include <functional>
+#include <random>
+#include <thread>
+
+#include "absl/time/clock.h"
+#include "bench/common/report.h"
+#include "tests/support/cluster.h"
+
+namespace stockroom::bench {
+namespace {
+
+using testing::Client;
+using testing::Cluster;
+
+constexpr int kImages = 400;
+constexpr int kClients = 8;
+constexpr absl::Duration kRound = absl::Seconds(3);
+constexpr const char* kWords[] = {"harbour", "mountain", "winter", "portrait", "night",
+                                  "river",   "forest",   "street", "bridge",   "meadow"};
+
+absl::Status Fill(Cluster& cluster) {
+  std::atomic<int> next{0};
+  std::atomic<bool> failed{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      Client client(cluster.rpc_address());
+      for (int i; (i = next++) < kImages;) {
+        std::mt19937 random(static_cast<unsigned>(i));
+        v1::UploadHeader header;
+        for (int word = 0; word < 3; ++word) {
+          header.set_title(header.title() + kWords[random() % 10] + " ");
+        }
+        for (int tag = 0; tag < 5; ++tag) header.add_tags("tag" + std::to_string(random() % 50));
+        header.set_wait(true);
+        if (!client.Upload(testing::MakePng(96, 64, static_cast<uint32_t>(i)), header).ok()) {
+          failed = true;
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return failed ? absl::UnavailableError("an upload failed") : absl::OkStatus();
+}
+
+// Calls per second of all clients together; -1 if a call failed.
+double Rate(std::vector<std::unique_ptr<Client>>& clients,
+            const std::function<bool(Client&, int call)>& call) {
+  std::atomic<int64_t> calls{0};
+  std::atomic<bool> failed{false};
+  const absl::Time start = absl::Now();
+  const absl::Time end = start + kRound;
+  std::vector<std::thread> threads;
+  for (auto& client : clients) {
+    threads.emplace_back([&, c = client.get()] {
+      for (int i = 0; absl::Now() < end; ++i) {
+        if (!call(*c, i)) failed = true;
+        ++calls;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  if (failed) return -1;
+  return static_cast<double>(calls) / absl::ToDoubleSeconds(absl::Now() - start);
+}
+
+bool CallPing(Client& client, int) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+  v1::PingResponse response;
+  return client.system().Ping(&context, v1::PingRequest(), &response).ok();
+}
+
+bool CallSearch(Client& client, int call) {
+  v1::SearchImagesRequest request;
+  request.set_q(std::string(kWords[call % 10]) + " " + kWords[(call + 3) % 10]);
+  request.set_page_size(20);
+  const auto response = client.Search(request);
+  return response.ok();
+}
+
+int Main(int argc, char** argv) {
+  const Arguments arguments =
+      ParseArguments(argc, argv, "usage: scripts/bench rpc [--json] [--pairs N]");
+  Cluster cluster({.workers = 2});
+  absl::Status ready = cluster.StartAll();
+  if (ready.ok()) ready = Fill(cluster);
+  if (!ready.ok()) {
+    std::fprintf(stderr, "%s\n", ready.ToString().c_str());
+    return 1;
+  }
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<Client>(cluster.rpc_address()));
+  }
+  Rate(clients, CallPing);  // warm-up
+  Rate(clients, CallSearch);
+  std::vector<double> search;
+  std::vector<double> empty;
+  std::vector<double> ratios;
+  for (int pair = 0; pair < arguments.pairs; ++pair) {
+    search.push_back(Rate(clients, CallSearch));
+    empty.push_back(Rate(clients, CallPing));
+    if (search.back() < 0 || empty.back() < 0) {
+      std::fprintf(stderr, "a call failed\n");
+      return 1;
+    }
+    ratios.push_back(search.back() / empty.back());
+  }
+  Report report(arguments.json);
+  report.Figure("rpc_search_per_s", SpreadOf(search), "calls/s");
+  report.Figure("rpc_empty_per_s", SpreadOf(empty), "calls/s");
+  report.Ratio("rpc_search_vs_empty", SpreadOf(ratios));
+  return 0;
+}
+
+}  // namespace
+}  // namespace stockroom::bench
+
+int main(int argc, char** argv) { return stockroom::bench::Main(argc, argv); }
