@@ -79,8 +79,9 @@ bool CallPing(Client& client, int) {
   return client.system().Ping(&context, v1::PingRequest(), &response).ok();
 }
 
-bool CallSearch(Client& client, int call) {
+bool CallSearch(Client& client, v1::ImageView view, int call) {
   v1::SearchImagesRequest request;
+  request.set_view(view);
   request.set_q(std::string(kWords[call % 10]) + " " + kWords[(call + 3) % 10]);
   request.set_page_size(20);
   const auto response = client.Search(request);
@@ -101,24 +102,32 @@ int Main(int argc, char** argv) {
   for (int i = 0; i < kClients; ++i) {
     clients.push_back(std::make_unique<Client>(cluster.rpc_address()));
   }
-  Rate(clients, CallPing);  // warm-up
-  Rate(clients, CallSearch);
-  std::vector<double> search;
+  const auto search_basic = [](Client& c, int call) { return CallSearch(c, v1::BASIC, call); };
+  const auto search_full = [](Client& c, int call) { return CallSearch(c, v1::FULL, call); };
+  Rate(clients, search_basic);  // warm-up
+  Rate(clients, CallPing);
+  std::vector<double> basic;
+  std::vector<double> full;
   std::vector<double> empty;
-  std::vector<double> ratios;
+  std::vector<double> basic_ratios;
+  std::vector<double> full_ratios;
   for (int pair = 0; pair < arguments.pairs; ++pair) {
-    search.push_back(Rate(clients, CallSearch));
+    basic.push_back(Rate(clients, search_basic));
     empty.push_back(Rate(clients, CallPing));
-    if (search.back() < 0 || empty.back() < 0) {
+    full.push_back(Rate(clients, search_full));
+    if (basic.back() < 0 || full.back() < 0 || empty.back() < 0) {
       std::fprintf(stderr, "a call failed\n");
       return 1;
     }
-    ratios.push_back(search.back() / empty.back());
+    basic_ratios.push_back(basic.back() / empty.back());
+    full_ratios.push_back(full.back() / empty.back());
   }
   Report report(arguments.json);
-  report.Figure("rpc_search_per_s", SpreadOf(search), "calls/s");
+  report.Figure("rpc_search_per_s", SpreadOf(basic), "calls/s");
+  report.Figure("rpc_search_full_per_s", SpreadOf(full), "calls/s");
   report.Figure("rpc_empty_per_s", SpreadOf(empty), "calls/s");
-  report.Ratio("rpc_search_vs_empty", SpreadOf(ratios));
+  report.Ratio("rpc_search_vs_empty", SpreadOf(basic_ratios));
+  report.Ratio("rpc_search_full_vs_empty", SpreadOf(full_ratios));
   return 0;
 }
 

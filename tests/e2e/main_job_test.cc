@@ -140,6 +140,8 @@ TEST_F(MainJob, WhatWasUploadedIsFoundByWordsTagsAndDates) {
     ASSERT_EQ(result["images"].size(), 1u) << query << answer.body;
     EXPECT_EQ(result["images"][0]["id"], id);
     EXPECT_NE(result["images"][0]["renditions"][0]["url"], "");
+    EXPECT_NE(result["images"][0]["thumbHash"], "") << "a page of results wants placeholders";
+    EXPECT_FALSE(result["images"][0].contains("analysis")) << "BASIC unless asked for more";
   }
   for (const char* query : {"tags:sea,mountain", "harbour nowhere", "date:01-01-1999"}) {
     const CurlAnswer answer =

@@ -42,7 +42,7 @@ const FieldDescriptor* FindByJsonName(const Descriptor& type, const std::string&
 }  // namespace
 
 absl::Status CheckJsonShape(const json& value, const Descriptor& type, const std::string& path) {
-  if (!value.is_object()) return InvalidField(path.empty() ? "body" : path, "expected an object");
+  if (!value.is_object()) return InvalidArgument("BAD_JSON", "expected a JSON object");
   for (const auto& [name, member] : value.items()) {
     const FieldDescriptor* field = FindByJsonName(type, name);
     if (field == nullptr || member.is_null()) continue;

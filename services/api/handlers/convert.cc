@@ -1,9 +1,9 @@
 #include "services/api/handlers/convert.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/time_util.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
@@ -32,16 +32,54 @@ void ToMessage(const Rendition& rendition, const std::string& image_id, v1::Rend
   out->set_url("/i/" + image_id + "/" + rendition.preset + "." + ExtensionOf(rendition.format));
 }
 
-void ToMessage(const std::map<std::string, std::string>& analysis, google::protobuf::Struct* out) {
-  for (const auto& [name, json] : analysis) {
-    google::protobuf::Value& value = (*out->mutable_fields())[name];
-    const auto status =
-        google::protobuf::util::JsonStringToMessage(json, value.mutable_struct_value());
-    if (!status.ok()) {
-      LogWarning("a stored analysis result is not JSON", {{"processor", name}});
-      out->mutable_fields()->erase(name);
-    }
+// Straight from the parsed JSON: protobuf's own reader takes about twenty times as long.
+void ToValue(const nlohmann::json& json, google::protobuf::Value* out) {
+  switch (json.type()) {
+    case nlohmann::json::value_t::object:
+      for (const auto& [name, member] : json.items()) {
+        ToValue(member, &(*out->mutable_struct_value()->mutable_fields())[name]);
+      }
+      out->mutable_struct_value();
+      break;
+    case nlohmann::json::value_t::array:
+      for (const auto& element : json) ToValue(element, out->mutable_list_value()->add_values());
+      out->mutable_list_value();
+      break;
+    case nlohmann::json::value_t::string:
+      out->set_string_value(json.get_ref<const std::string&>());
+      break;
+    case nlohmann::json::value_t::boolean:
+      out->set_bool_value(json.get<bool>());
+      break;
+    case nlohmann::json::value_t::null:
+      out->set_null_value(google::protobuf::NULL_VALUE);
+      break;
+    default:
+      out->set_number_value(json.get<double>());
   }
+}
+
+// Discarded when the text is no JSON object.
+nlohmann::json ParseObject(const std::string& name, const std::string& text) {
+  auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_object()) return json;
+  LogWarning("a stored analysis result is no JSON object", {{"processor", name}});
+  return nlohmann::json(nlohmann::json::value_t::discarded);
+}
+
+void ToMessage(const std::map<std::string, std::string>& analysis, google::protobuf::Struct* out) {
+  for (const auto& [name, text] : analysis) {
+    const nlohmann::json json = ParseObject(name, text);
+    if (!json.is_discarded()) ToValue(json, &(*out->mutable_fields())[name]);
+  }
+}
+
+std::string ThumbHashOf(const std::map<std::string, std::string>& analysis) {
+  const auto it = analysis.find("thumbhash");
+  if (it == analysis.end()) return "";
+  const nlohmann::json json = ParseObject(it->first, it->second);
+  if (json.is_discarded() || !json.contains("base64") || !json["base64"].is_string()) return "";
+  return json["base64"].get<std::string>();
 }
 
 const std::map<std::string, DescribedField>& FieldsByName() {
@@ -83,7 +121,7 @@ absl::StatusOr<Description> Describe(const Message& message) {
 
 }  // namespace
 
-void ToMessage(const Image& image, v1::Image* out) {
+void ToMessage(const Image& image, v1::ImageView view, v1::Image* out) {
   out->set_id(image.id);
   out->set_owner(image.owner);
   out->set_title(image.described.title);
@@ -108,7 +146,8 @@ void ToMessage(const Image& image, v1::Image* out) {
     *out->mutable_taken_time() =
         TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(*image.facts.taken_time));
   }
-  ToMessage(image.analysis, out->mutable_analysis());
+  if (view == v1::FULL) ToMessage(image.analysis, out->mutable_analysis());
+  out->set_thumb_hash(ThumbHashOf(image.analysis));
   for (const Rendition& rendition : image.renditions) {
     ToMessage(rendition, image.id, out->add_renditions());
   }

@@ -11,7 +11,8 @@
 
 namespace stockroom::api {
 
-void ToMessage(const Image& image, v1::Image* out);
+// `view`: FULL, or BASIC for everything but the analysis.
+void ToMessage(const Image& image, v1::ImageView view, v1::Image* out);
 
 // INVALID_ARGUMENT names the field.
 absl::StatusOr<UploadRequest> FromHeader(const v1::UploadHeader& header);

@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<UploadSession>> ImageHandlers::BeginUpload(
 
 v1::UploadImageResponse ImageHandlers::UploadAnswer(const CreatedImage& created) {
   v1::UploadImageResponse response;
-  ToMessage(created.image, response.mutable_image());
+  ToMessage(created.image, v1::FULL, response.mutable_image());
   response.set_deduplicated(created.deduplicated);
   response.set_feed_position(created.feed_position);
   return response;
@@ -48,7 +48,7 @@ v1::UploadImageResponse ImageHandlers::UploadAnswer(const CreatedImage& created)
 absl::Status ImageHandlers::GetImage(const CallContext&, const Principal& who,
                                      const v1::GetImageRequest& request, v1::Image* response) {
   SR_ASSIGN_OR_RETURN(const Image image, catalog_.Get(who, request.id()));
-  ToMessage(image, response);
+  ToMessage(image, v1::FULL, response);
   return absl::OkStatus();
 }
 
@@ -57,7 +57,7 @@ absl::Status ImageHandlers::ListImages(const CallContext&, const Principal& who,
                                        v1::ListImagesResponse* response) {
   SR_ASSIGN_OR_RETURN(const ImagePage page,
                       catalog_.List(who, request.page_size(), request.page_token()));
-  for (const Image& image : page.images) ToMessage(image, response->add_images());
+  for (const Image& image : page.images) ToMessage(image, v1::FULL, response->add_images());
   response->set_next_page_token(page.next_page_token);
   return absl::OkStatus();
 }
@@ -69,7 +69,7 @@ absl::Status ImageHandlers::UpdateImage(const CallContext&, const Principal& who
   SR_ASSIGN_OR_RETURN(const Description wanted, DescriptionOf(request.image()));
   SR_ASSIGN_OR_RETURN(const Image image,
                       catalog_.Update(who, request.image().id(), fields, wanted));
-  ToMessage(image, response);
+  ToMessage(image, v1::FULL, response);
   return absl::OkStatus();
 }
 
@@ -88,7 +88,7 @@ absl::Status ImageHandlers::PutAnalysis(const CallContext&, const Principal& who
   }
   SR_ASSIGN_OR_RETURN(const Image image,
                       catalog_.PutAnalysis(who, request.id(), request.name(), json));
-  ToMessage(image, response);
+  ToMessage(image, v1::FULL, response);
   return absl::OkStatus();
 }
 

@@ -26,7 +26,8 @@ absl::Status SearchHandlers::SearchImages(const CallContext& context, const Prin
                     {.query = request.q(),
                      .page_size = request.page_size() == 0 ? kDefaultPage : request.page_size(),
                      .page_token = request.page_token()}));
-  for (const auto& image : result.images) ToMessage(*image, response->add_images());
+  const v1::ImageView view = request.view() == v1::FULL ? v1::FULL : v1::BASIC;
+  for (const auto& image : result.images) ToMessage(*image, view, response->add_images());
   response->set_next_page_token(result.next_page_token);
   response->set_total(result.total);
   return absl::OkStatus();

@@ -100,6 +100,19 @@ TEST(Transcoder, SaysWhatIsWrongWithJson) {
   EXPECT_EQ(DetailsOf(error(std::string(100'000, '[').c_str())).reason, "BAD_JSON");
 }
 
+TEST(Transcoder, TakesNoOtherJsonTypesThanTheFieldsHave) {
+  const Binding rule = Rule("ImageService.UpdateImage");
+  const auto violation = [&](const char* json) {
+    return FirstViolation(BuildRequest(rule, {{{"image.id", "i1"}}, "", json}).status());
+  };
+  EXPECT_EQ(violation(R"({"title":5})"), "title");
+  EXPECT_EQ(violation(R"({"tags":"alone"})"), "tags");
+  EXPECT_EQ(violation(R"({"tags":["a",{}]})"), "tags[1]");
+  EXPECT_EQ(violation(R"({"attributes":["a"]})"), "attributes");
+  EXPECT_EQ(violation(R"({"attributes":{"a":1}})"), "attributes[a]");
+  EXPECT_EQ(violation(R"({"renditions":[{"width":true}]})"), "renditions[0].width");
+}
+
 TEST(Transcoder, APatchChangesWhatItMentions) {
   const Binding rule = Rule("ImageService.UpdateImage");
   const HttpInput input{{{"image.id", "i1"}},
