@@ -80,8 +80,9 @@ absl::Status Serve(const Options& options, const std::string& profile) {
                    .max_in_flight = static_cast<int>(options.max_uploads_in_flight)},
                   blobs, *store, completions, executor, Clock::Real(), metrics);
   Catalog catalog(*store, blobs, Clock::Real());
-  DeliveryService delivery({.remake_timeout = options.remake_timeout}, *store, blobs, completions,
-                           executor, Clock::Real(), [&] { dispatcher.Poke(); }, metrics);
+  DeliveryService delivery(
+      {.remake_timeout = options.remake_timeout}, *store, blobs, completions, executor,
+      Clock::Real(), [&] { dispatcher.Poke(); }, metrics);
 
   ImageHandlers image_handlers(uploads, catalog);
   SearchHandlers search_handlers(index, position);
@@ -108,9 +109,9 @@ absl::Status Serve(const Options& options, const std::string& profile) {
     if (!follower.ready()) reasons.emplace_back("the search index is loading");
     return reasons;
   }));
-  SR_RETURN_IF_ERROR(MountGateway(
-      router, methods, delivery, executor,
-      {.max_upload_request_bytes = options.max_upload_bytes + (int64_t{1} << 20)}));
+  SR_RETURN_IF_ERROR(
+      MountGateway(router, methods, delivery, executor,
+                   {.max_upload_request_bytes = options.max_upload_bytes + (int64_t{1} << 20)}));
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<http::Server> http_server,
       http::Server::Start({.listen = options.http_listen,

@@ -1,11 +1,11 @@
 // stockroom-fileserver: read the configuration, build the parts, run, drain.
-#include <cstdio>
 #include <utility>
 
 #include "services/common/base/executor.h"
 #include "services/common/base/log.h"
 #include "services/common/base/metrics.h"
 #include "services/common/base/process.h"
+#include "services/common/base/service_main.h"
 #include "services/common/base/status.h"
 #include "services/common/rpc/server.h"
 #include "services/fileserver/backends/local_disk.h"
@@ -21,6 +21,7 @@ namespace stockroom::fileserver {
 namespace {
 
 absl::Status Serve(const Options& options) {
+  SR_RETURN_IF_ERROR(Validate(options));
   Metrics metrics;
   SR_ASSIGN_OR_RETURN(const std::unique_ptr<LocalDisk> disk,
                       LocalDisk::Open(PosixEnv(), {.directory = options.data_dir,
@@ -63,26 +64,13 @@ absl::Status Serve(const Options& options) {
   return absl::OkStatus();
 }
 
-int Main(int argc, const char* const* argv) {
-  PrepareSignals();
-  Options options;
-  const absl::StatusOr<LoadedConfig> config = LoadConfig(SchemaFor(options), argc, argv);
-  if (config.ok() && config->exit_early) {
-    std::fputs(config->output.c_str(), stdout);
-    return 0;
-  }
-  absl::Status status = config.status();
-  if (status.ok()) status = Validate(options);
-  InitLogging("fileserver", LogLevelOf(options));
-  if (status.ok()) status = Serve(options);
-  if (!status.ok()) {
-    LogError("file server can not run", {{"error", status}});
-    return 1;
-  }
-  return 0;
-}
-
 }  // namespace
 }  // namespace stockroom::fileserver
 
-int main(int argc, char** argv) { return stockroom::fileserver::Main(argc, argv); }
+int main(int argc, char** argv) {
+  stockroom::fileserver::Options options;
+  const stockroom::ConfigSchema schema = stockroom::fileserver::SchemaFor(options);
+  return stockroom::ServiceMain(schema, options.log_level, argc, argv, [&](const std::string&) {
+    return stockroom::fileserver::Serve(options);
+  });
+}

@@ -1,5 +1,6 @@
 #include "services/fileserver/options.h"
 
+#include "services/common/base/service_main.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::fileserver {
@@ -34,16 +35,8 @@ ConfigSchema SchemaFor(Options& options) {
                   absl::Hours(1), "How often the store is asked whether it can write.");
   schema.Duration("drain_limit", &options.drain_limit, absl::ZeroDuration(), absl::Hours(1),
                   "How long running transfers may go on after SIGTERM.");
-  schema.Choice("log.level", &options.log_level, {"debug", "info", "warning", "error"},
-                "Least severe messages that are logged.");
+  DeclareLogLevel(schema, &options.log_level);
   return schema;
-}
-
-LogLevel LogLevelOf(const Options& options) {
-  if (options.log_level == "debug") return LogLevel::kDebug;
-  if (options.log_level == "warning") return LogLevel::kWarning;
-  if (options.log_level == "error") return LogLevel::kError;
-  return LogLevel::kInfo;
 }
 
 absl::Status Validate(const Options& options) {

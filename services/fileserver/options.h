@@ -7,7 +7,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/common/base/config.h"
-#include "services/common/base/log.h"
 
 namespace stockroom::fileserver {
 
@@ -33,8 +32,6 @@ struct Options {
 
 // Declares every key; what is loaded goes into `options`.
 ConfigSchema SchemaFor(Options& options);
-
-LogLevel LogLevelOf(const Options& options);
 
 // INVALID_ARGUMENT or FAILED_PRECONDITION for values that fit one by one but not together.
 absl::Status Validate(const Options& options);

@@ -1,6 +1,5 @@
 // stockroom-imageproc: read the configuration, build the parts, run, drain.
 #include <atomic>
-#include <cstdio>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "services/common/base/log.h"
 #include "services/common/base/metrics.h"
 #include "services/common/base/process.h"
+#include "services/common/base/service_main.h"
 #include "services/common/base/status.h"
 #include "services/common/blobs/remote_blob_client.h"
 #include "services/common/http/server.h"
@@ -38,6 +38,7 @@ absl::StatusOr<std::unique_ptr<http::Server>> StartHttp(const Options& options,
 }
 
 absl::Status Serve(const Options& options) {
+  SR_RETURN_IF_ERROR(Validate(options));
   Metrics metrics;
   const int decoders_at_once = DecodersOf(options);
   SR_ASSIGN_OR_RETURN(const std::unique_ptr<DecoderPool> decoders,
@@ -84,26 +85,13 @@ absl::Status Serve(const Options& options) {
   return absl::OkStatus();
 }
 
-int Main(int argc, const char* const* argv) {
-  PrepareSignals();
-  Options options;
-  const absl::StatusOr<LoadedConfig> config = LoadConfig(SchemaFor(options), argc, argv);
-  if (config.ok() && config->exit_early) {
-    std::fputs(config->output.c_str(), stdout);
-    return 0;
-  }
-  absl::Status status = config.status();
-  if (status.ok()) status = Validate(options);
-  InitLogging("imageproc", LogLevelOf(options));
-  if (status.ok()) status = Serve(options);
-  if (!status.ok()) {
-    LogError("worker can not run", {{"error", status}});
-    return 1;
-  }
-  return 0;
-}
-
 }  // namespace
 }  // namespace stockroom::imageproc
 
-int main(int argc, char** argv) { return stockroom::imageproc::Main(argc, argv); }
+int main(int argc, char** argv) {
+  stockroom::imageproc::Options options;
+  const stockroom::ConfigSchema schema = stockroom::imageproc::SchemaFor(options);
+  return stockroom::ServiceMain(schema, options.log_level, argc, argv, [&](const std::string&) {
+    return stockroom::imageproc::Serve(options);
+  });
+}

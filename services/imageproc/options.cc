@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "services/common/base/service_main.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::imageproc {
@@ -40,16 +41,8 @@ ConfigSchema SchemaFor(Options& options) {
                   "Longest time for one job, whatever the api asks for.");
   schema.Duration("drain_limit", &options.drain_limit, absl::ZeroDuration(), absl::Hours(1),
                   "How long running jobs may go on after SIGTERM.");
-  schema.Choice("log.level", &options.log_level, {"debug", "info", "warning", "error"},
-                "Least severe messages that are logged.");
+  DeclareLogLevel(schema, &options.log_level);
   return schema;
-}
-
-LogLevel LogLevelOf(const Options& options) {
-  if (options.log_level == "debug") return LogLevel::kDebug;
-  if (options.log_level == "warning") return LogLevel::kWarning;
-  if (options.log_level == "error") return LogLevel::kError;
-  return LogLevel::kInfo;
 }
 
 int DecodersOf(const Options& options) {

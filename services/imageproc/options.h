@@ -7,7 +7,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/common/base/config.h"
-#include "services/common/base/log.h"
 
 namespace stockroom::imageproc {
 
@@ -38,8 +37,6 @@ struct Options {
 
 // Declares every key; what is loaded goes into `options`.
 ConfigSchema SchemaFor(Options& options);
-
-LogLevel LogLevelOf(const Options& options);
 
 // Decodes at one time: as configured, or one for each core.
 int DecodersOf(const Options& options);

@@ -182,7 +182,8 @@ void DeliveryService::Remake(const CallContext& context, const Deliverable& what
   completions_.Wait(what.image_id, deadline, std::move(again));
   // When the queue is full or the store is away, the waiter times out and says "try again".
   const bool queued = executor_.SubmitAdmitted([this, what, request_id = context.request_id] {
-    const absl::StatusOr<bool> enqueued = store_.EnqueueJob(what.image_id, request_id, clock_.Now());
+    const absl::StatusOr<bool> enqueued =
+        store_.EnqueueJob(what.image_id, request_id, clock_.Now());
     LogWarning("a lost rendition is made again",
                {{"image", what.image_id}, {"enqueue", enqueued.status()}}, request_id);
     on_job_();

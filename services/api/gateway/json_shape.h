@@ -11,9 +11,9 @@
 
 namespace stockroom::api {
 
-// INVALID_ARGUMENT names the member (as the caller wrote it) whose JSON type does not fit the field.
-// Unknown members and the contents of google.protobuf types are left to protobuf's reader. null fits
-// everything.
+// INVALID_ARGUMENT names the member (as the caller wrote it) whose JSON type does not fit the
+// field. Unknown members and the contents of google.protobuf types are left to protobuf's reader.
+// null fits everything.
 absl::Status CheckJsonShape(const nlohmann::json& value, const google::protobuf::Descriptor& type,
                             const std::string& path = "");
 

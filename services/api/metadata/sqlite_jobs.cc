@@ -17,10 +17,10 @@ constexpr int kJobColumns = 5;
 absl::StatusOr<std::vector<LeasedJob>> FindFreeJobs(SqliteConnection& db,
                                                     const LeaseRequest& request) {
   std::vector<LeasedJob> found;
-  SqliteQuery query =
-      db.Query("SELECT jobs.id, jobs.image_id, jobs.attempt, jobs.token, jobs.request_id, " SR_IMAGE_COLUMNS
-               " FROM jobs JOIN images ON images.id = jobs.image_id"
-               " WHERE +jobs.available_time <= ? ORDER BY jobs.create_time, jobs.id LIMIT ?");
+  SqliteQuery query = db.Query(
+      "SELECT jobs.id, jobs.image_id, jobs.attempt, jobs.token, jobs.request_id, " SR_IMAGE_COLUMNS
+      " FROM jobs JOIN images ON images.id = jobs.image_id"
+      " WHERE +jobs.available_time <= ? ORDER BY jobs.create_time, jobs.id LIMIT ?");
   query.Bind(absl::ToUnixMicros(request.now), std::max(request.max_jobs, 0));
   while (query.Step()) {
     LeasedJob leased;

@@ -250,7 +250,7 @@ class SqliteStore final : public MetadataStore {
   }
 
   static absl::StatusOr<CreatedImage> TakeTwin(SqliteWrite& write, Image twin,
-                                                  const std::string& request_id, absl::Time now) {
+                                               const std::string& request_id, absl::Time now) {
     if (BecomeQueued(twin, now)) {
       SR_RETURN_IF_ERROR(InsertJobRow(write.db, twin.id, request_id, now));
       SR_RETURN_IF_ERROR(Save(write, twin, kImageUpdated, now));

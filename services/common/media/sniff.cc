@@ -1,19 +1,30 @@
 #include "services/common/media/sniff.h"
 
+#include <algorithm>
+#include <cstdint>
+
 namespace stockroom {
 namespace {
 
 using std::string_view_literals::operator""sv;
 
-// ISO base media file: box size, "ftyp", major brand, minor version, compatible brands.
-bool IsAvif(std::string_view b) {
-  if (b.size() < 16 || b.substr(4, 4) != "ftyp") return false;
-  const size_t box = static_cast<unsigned char>(b[2]) << 8 | static_cast<unsigned char>(b[3]);
-  if (b[0] != 0 || b[1] != 0) return false;
-  const std::string_view brands = b.substr(0, box);
-  for (size_t i = 8; i + 4 <= brands.size(); i += 4) {
-    if (i == 12) continue;  // minor version
-    if (brands.substr(i, 4) == "avif" || brands.substr(i, 4) == "avis") return true;
+uint32_t BigEndian32(std::string_view bytes) {
+  uint32_t value = 0;
+  for (int i = 0; i < 4; ++i) value = value << 8 | static_cast<uint8_t>(bytes[i]);
+  return value;
+}
+
+// ISO 14496-12 file type box: size, "ftyp", major brand, minor version, compatible brands. HEIC
+// shares AVIF's container but is another codec, so only files that declare AV1 count.
+bool IsAvif(std::string_view bytes) {
+  if (bytes.size() < 16 || bytes.substr(4, 4) != "ftyp") return false;
+  const auto is_av1 = [](std::string_view brand) { return brand == "avif" || brand == "avis"; };
+  const std::string_view major = bytes.substr(8, 4);
+  if (is_av1(major)) return true;
+  if (major != "mif1" && major != "msf1" && major != "miaf") return false;
+  const size_t end = std::min<size_t>({BigEndian32(bytes), bytes.size(), kSniffBytes});
+  for (size_t at = 16; at + 4 <= end; at += 4) {
+    if (is_av1(bytes.substr(at, 4))) return true;
   }
   return false;
 }

@@ -9,7 +9,7 @@ namespace stockroom {
 enum class MediaKind { kUnknown, kJpeg, kPng, kWebp, kGif, kTiff, kAvif };
 
 // Enough of the beginning for SniffMedia.
-inline constexpr size_t kSniffBytes = 64;
+inline constexpr size_t kSniffBytes = 256;
 
 // kUnknown for anything that Stockroom does not read.
 MediaKind SniffMedia(std::string_view beginning);

@@ -168,7 +168,7 @@ grpc::ServerReadReactor<Request>* ServeReads(
     grpc::CallbackServerContext* context, const DeadlinePolicy& policy, Response* response,
     std::shared_ptr<ReadHandler<Request, Response>> handler) {
   return detail::ReadStreamImpl<Request, Response>::Start(FromServerContext(*context, policy),
-                                                            response, std::move(handler));
+                                                          response, std::move(handler));
 }
 
 // ---- server streaming: one request, many responses ----------------------------------------------
@@ -261,7 +261,7 @@ grpc::ServerWriteReactor<Response>* ServeWrites(grpc::CallbackServerContext* con
                                                 const DeadlinePolicy& policy,
                                                 std::shared_ptr<WriteHandler<Response>> handler) {
   return detail::WriteStreamImpl<Response>::Start(FromServerContext(*context, policy),
-                                                    std::move(handler));
+                                                  std::move(handler));
 }
 
 // ---- bidirectional

@@ -49,31 +49,33 @@ VImage ApplyProfile(VImage image) {
 
 }  // namespace
 
-VImage LoadSource(std::string_view bytes, SourceFormat format, double shrink) {
+VImage LoadSource(std::string_view bytes, MediaKind format, double shrink) {
   const BorrowedBlob borrowed(bytes);
   auto* options = VImage::option()
                       ->set("access", VIPS_ACCESS_SEQUENTIAL)
                       ->set("fail_on", VIPS_FAIL_ON_TRUNCATED);
   switch (format) {
-    case SourceFormat::kJpeg:
+    case MediaKind::kJpeg:
       return VImage::jpegload_buffer(borrowed.blob,
                                      options->set("shrink", static_cast<int>(shrink)));
-    case SourceFormat::kPng:
+    case MediaKind::kPng:
       return VImage::pngload_buffer(borrowed.blob, options);
-    case SourceFormat::kWebp:
+    case MediaKind::kWebp:
       return VImage::webpload_buffer(borrowed.blob, options->set("scale", 1.0 / shrink));
-    case SourceFormat::kGif:
+    case MediaKind::kGif:
       return VImage::gifload_buffer(borrowed.blob, options);
-    case SourceFormat::kTiff:
+    case MediaKind::kTiff:
       return VImage::tiffload_buffer(borrowed.blob, options);
-    case SourceFormat::kAvif:
+    case MediaKind::kAvif:
       return VImage::heifload_buffer(borrowed.blob, options);
+    case MediaKind::kUnknown:
+      break;
   }
   throw vips::VError("unknown format");
 }
 
-double ShrinkOnLoad(SourceFormat format, double ratio) {
-  if (format == SourceFormat::kJpeg) {
+double ShrinkOnLoad(MediaKind format, double ratio) {
+  if (format == MediaKind::kJpeg) {
     for (const int shrink : {8, 4, 2}) {
       if (ratio >= shrink) return shrink;
     }

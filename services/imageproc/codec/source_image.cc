@@ -81,15 +81,15 @@ void ReadMetadata(const VImage& image, SourceFacts& facts) {
   }
 }
 
-SourceFacts ReadFacts(const VImage& image, SourceFormat format, int frames) {
+SourceFacts ReadFacts(const VImage& image, MediaKind format, int frames) {
   SourceFacts facts;
   const int orientation = IntField(image, VIPS_META_ORIENTATION, 1);
   facts.orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
   facts.width = image.width();
   facts.height = image.height();
   if (facts.orientation >= 5) std::swap(facts.width, facts.height);
-  facts.format = SourceFormatName(format);
-  facts.media_type = SourceFormatMediaType(format);
+  facts.format = MediaName(format);
+  facts.media_type = MediaType(format);
   facts.frames = frames;
   const int stored_depth = static_cast<int>(vips_format_sizeof(image.format())) * 8;
   facts.bit_depth =
@@ -146,17 +146,17 @@ Size FitInside(Size original, const Recipe& recipe) {
 
 absl::StatusOr<SourceImage> SourceImage::Open(std::string_view bytes, const SourceLimits& limits) {
   if (bytes.empty()) return absl::InvalidArgumentError("The file is empty.");
-  const auto format = SniffFormat(bytes);
-  if (!format) {
+  const MediaKind format = SniffMedia(bytes);
+  if (format == MediaKind::kUnknown) {
     return absl::InvalidArgumentError(
         "The file is not an image that Stockroom reads: JPEG, PNG, WebP, GIF, TIFF or AVIF.");
   }
   try {
-    const VImage header = LoadSource(bytes, *format, 1);
+    const VImage header = LoadSource(bytes, format, 1);
     const int frames = std::max(1, IntField(header, VIPS_META_N_PAGES, 1));
     if (absl::Status status = CheckLimits(header, frames, limits); !status.ok()) return status;
-    SourceImage source(bytes, *format);
-    source.facts_ = ReadFacts(header, *format, frames);
+    SourceImage source(bytes, format);
+    source.facts_ = ReadFacts(header, format, frames);
     return source;
   } catch (...) {
     return CurrentVipsFailure("Reading the header");

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "services/common/media/sniff.h"
 #include "services/common/recipe/recipe.h"
-#include "services/imageproc/codec/sniff.h"
 #include "services/imageproc/core/picture.h"
 
 namespace stockroom::imageproc {
@@ -69,10 +69,10 @@ class SourceImage {
   absl::StatusOr<Raster> Decode(Size size) const;
 
  private:
-  SourceImage(std::string_view bytes, SourceFormat format) : bytes_(bytes), format_(format) {}
+  SourceImage(std::string_view bytes, MediaKind format) : bytes_(bytes), format_(format) {}
 
   std::string_view bytes_;
-  SourceFormat format_;
+  MediaKind format_;
   SourceFacts facts_;
 };
 

@@ -71,9 +71,9 @@ TEST_F(Codec, KnowsFormatsByTheirContent) {
 
 TEST_F(Codec, TellsHeicFromAvif) {
   std::string avif = Encode(Gradient(64, 64), ".avif");
-  EXPECT_EQ(SniffFormat(avif), SourceFormat::kAvif);
+  EXPECT_EQ(SniffMedia(avif), MediaKind::kAvif);
   avif.replace(8, 4, "heic");
-  EXPECT_EQ(SniffFormat(avif), std::nullopt);
+  EXPECT_EQ(SniffMedia(avif), MediaKind::kUnknown);
 }
 
 TEST_F(Codec, TurnsEveryOrientationUpright) {
