@@ -22,13 +22,14 @@ TEST(Executor, RunsWhatItAcceptedBeforeItEnds) {
 
 TEST(Executor, SaysSoWhenItsQueueIsFull) {
   Metrics metrics;
-  Executor executor({.name = "test", .threads = 1, .max_queued = 2}, metrics);
-  std::promise<void> release;
+  std::promise<void> release;  // outlives the task that waits for it
   std::promise<void> busy;
+  std::future<void> released = release.get_future();
+  Executor executor({.name = "test", .threads = 1, .max_queued = 2}, metrics);
   ASSERT_TRUE(executor
                   .Submit([&] {
                     busy.set_value();
-                    release.get_future().wait();
+                    released.wait();
                   })
                   .ok());
   busy.get_future().wait();
