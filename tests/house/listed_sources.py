@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every source file is named by the CMakeLists.txt of its folder: no globs, nothing forgotten."""
 import pathlib
+import re
 import sys
 
 missing = []
@@ -13,7 +14,8 @@ for top in ("services", "tests", "bench"):
         # migrations are listed by the folder above
         above = source.parent.parent / "CMakeLists.txt"
         relative = f"{source.parent.name}/{source.name}"
-        if source.name not in text and not in_loop and not (
+        listed = re.search(rf'(?<![\w/]){re.escape(source.name)}(?!\w)', text)
+        if not listed and not in_loop and not (
                 above.exists() and relative in above.read_text()):
             missing.append(f"{source} is in no CMakeLists.txt")
 print("\n".join(missing) or "all sources are listed")

@@ -11,11 +11,11 @@
 namespace stockroom::api {
 namespace {
 
+constexpr absl::Duration kLookAgain = absl::Seconds(1);
+
 absl::Status NoSuchImage(const std::string& id) {
   return NotFound("IMAGE_NOT_FOUND", "there is no image " + id);
 }
-
-std::string ExtensionOf(const std::string& format) { return format == "jpeg" ? "jpg" : format; }
 
 // A name to save an original under; browsers see the extension, so it follows the content.
 std::string DownloadName(const Image& image) {
@@ -128,7 +128,7 @@ void DeliveryService::Open(const CallContext& context, const Deliverable& what, 
   if (what.recipe_key.empty()) {
     OpenOriginal(context, what, range, std::move(done));
   } else {
-    OpenRendition(context, what, range, /*may_remake=*/true, std::move(done));
+    OpenRendition(context, what, range, /*remake_until=*/std::nullopt, std::move(done));
   }
 }
 
@@ -149,15 +149,21 @@ void DeliveryService::OpenOriginal(const CallContext& context, const Deliverable
   });
 }
 
+// `remake_until` is set once the rendition was found missing and a job for it is queued.
 void DeliveryService::OpenRendition(const CallContext& context, const Deliverable& what,
-                                    ByteRange range, bool may_remake, Opened done) {
+                                    ByteRange range, std::optional<absl::Time> remake_until,
+                                    Opened done) {
   std::shared_ptr<RenditionReader> reader =
       blobs_.GetRendition(context, {what.original, what.recipe_key}, range);
   RenditionReader* raw = reader.get();
-  raw->Open([this, context, what, range, may_remake, reader,
+  raw->Open([this, context, what, range, remake_until, reader,
              done = std::move(done)](absl::StatusOr<RenditionInfo> info) mutable {
-    if (absl::IsNotFound(info.status()) && may_remake) {
-      return Remake(context, what, range, std::move(done));
+    if (absl::IsNotFound(info.status())) {
+      const bool first = !remake_until;
+      if (first) remake_until = std::min(absl::Now() + options_.remake_timeout, context.deadline);
+      WaitForRemake(context, what, range, *remake_until, std::move(done));
+      if (first) QueueRemake(context, what);  // after the wait began, so that its end is not missed
+      return;
     }
     if (!info.ok()) return done(info.status());
     if (info->sha256 != what.sha256) {
@@ -169,26 +175,31 @@ void DeliveryService::OpenRendition(const CallContext& context, const Deliverabl
 
 // Renditions are not synced and may be gone after a power cut. Processing the image again makes
 // them.
-void DeliveryService::Remake(const CallContext& context, const Deliverable& what, ByteRange range,
-                             Opened done) {
+void DeliveryService::QueueRemake(const CallContext& context, const Deliverable& what) {
   remakes_total_.Add();
-  const absl::Time deadline = std::min(absl::Now() + options_.remake_timeout, context.deadline);
-  auto again = [this, context, what, range, done = std::move(done)](Completions::Why why) mutable {
-    if (why == Completions::Why::kTimeout) {
-      return done(Unavailable("REMAKING", "the rendition is being made again; try again shortly"));
-    }
-    OpenRendition(context, what, range, /*may_remake=*/false, std::move(done));
-  };
-  completions_.Wait(what.image_id, deadline, std::move(again));
-  // When the queue is full or the store is away, the waiter times out and says "try again".
-  const bool queued = executor_.SubmitAdmitted([this, what, request_id = context.request_id] {
+  // When this can not be queued or the store is away, the waiting viewer is told to come back.
+  executor_.SubmitAdmitted([this, what, request_id = context.request_id] {
     const absl::StatusOr<bool> enqueued =
         store_.EnqueueJob(what.image_id, request_id, clock_.Now());
     LogWarning("a lost rendition is made again",
                {{"image", what.image_id}, {"enqueue", enqueued.status()}}, request_id);
     on_job_();
   });
-  if (!queued) completions_.Notify(what.image_id);
+}
+
+// A wake-up may be about an earlier processing, and one that comes between a look and the next wait
+// is missed; so the rendition is looked for at every wake-up and now and then.
+void DeliveryService::WaitForRemake(const CallContext& context, const Deliverable& what,
+                                    ByteRange range, absl::Time until, Opened done) {
+  completions_.Wait(
+      what.image_id, std::min(until, absl::Now() + kLookAgain),
+      [this, context, what, range, until, done = std::move(done)](Completions::Why) mutable {
+        if (absl::Now() >= until) {
+          return done(
+              Unavailable("REMAKING", "the rendition is being made again; try again shortly"));
+        }
+        OpenRendition(context, what, range, until, std::move(done));
+      });
 }
 
 }  // namespace stockroom::api

@@ -36,8 +36,10 @@ class DeliveryService final : public Delivery {
   void OpenOriginal(const CallContext& context, const Deliverable& what, ByteRange range,
                     Opened done);
   void OpenRendition(const CallContext& context, const Deliverable& what, ByteRange range,
-                     bool may_remake, Opened done);
-  void Remake(const CallContext& context, const Deliverable& what, ByteRange range, Opened done);
+                     std::optional<absl::Time> remake_until, Opened done);
+  void QueueRemake(const CallContext& context, const Deliverable& what);
+  void WaitForRemake(const CallContext& context, const Deliverable& what, ByteRange range,
+                     absl::Time until, Opened done);
 
   const Options options_;
   MetadataStore& store_;

@@ -39,6 +39,11 @@ struct Rendition {
   friend bool operator==(const Rendition&, const Rendition&) = default;
 };
 
+// "jpg" for "jpeg", else the format's own name: as in URLs of renditions.
+inline std::string ExtensionOf(const std::string& format) {
+  return format == "jpeg" ? "jpg" : format;
+}
+
 // Known once a worker has seen the image.
 struct ImageFacts {
   int32_t width = 0;  // upright

@@ -19,8 +19,6 @@ using google::protobuf::util::TimeUtil;
 constexpr int kDefaultWaitMs = 30'000;
 constexpr int kMaxWaitMs = 300'000;
 
-std::string ExtensionOf(const std::string& format) { return format == "jpeg" ? "jpg" : format; }
-
 void ToMessage(const Rendition& rendition, const std::string& image_id, v1::Rendition* out) {
   out->set_preset(rendition.preset);
   out->set_recipe(rendition.recipe);
