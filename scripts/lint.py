@@ -4,14 +4,12 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import shlex
 import subprocess
 import sys
 
-# clang 14 finds <coroutine> only under std::experimental, so what needs C++20 coroutines is left out.
-COROUTINES = re.compile(r"co_await|co_return|common/http/(task|message|router|server|body_reader|transport)\.h"
-                        r"|api/gateway/(gateway|upload|delivery_routes)\.h")
+# clang 14 finds <coroutine> only under std::experimental, so what includes this is left out.
+COROUTINES = "services/common/http/task.h"
 GCC_ONLY = {"-fcoroutines", "-Wno-maybe-uninitialized", "-Wno-mismatched-new-delete", "-Winvalid-pch",
             "-fpch-preprocess", "-Werror"}
 CACHE = pathlib.Path("build/lint")
@@ -33,13 +31,12 @@ def command_for(entry):
 
 def check(entry, fast):
     source = os.path.relpath(entry["file"])
-    text = pathlib.Path(source).read_text()
-    if COROUTINES.search(text):
-        return source, "skipped", ""
     flags = command_for(entry)
     key = hashlib.sha256()
     expanded = subprocess.run(["clang++", *flags, "-MM", entry["file"]], cwd=entry["directory"],
                               capture_output=True, text=True)
+    if COROUTINES in expanded.stdout or COROUTINES.endswith(source):
+        return source, "skipped", ""
     for dependency in sorted(set(expanded.stdout.replace("\\\n", " ").split()[1:])):
         path = pathlib.Path(entry["directory"], dependency)
         key.update(path.read_bytes() if path.exists() else b"")
@@ -47,12 +44,13 @@ def check(entry, fast):
     stamp = CACHE / key.hexdigest()
     if expanded.returncode == 0 and stamp.exists():
         return source, "clean", ""
-    run = subprocess.run(["clang++", *flags, "-w", "-fsyntax-only", "-Wthread-safety", "-Werror=thread-safety",
+    run = subprocess.run(["clang++", *flags, "-Wno-everything", "-fsyntax-only",
+                          "-Wthread-safety", "-Werror=thread-safety",
                           entry["file"]],
                          cwd=entry["directory"], capture_output=True, text=True)
     output = run.stdout + run.stderr
     if run.returncode == 0 and not fast:
-        run = subprocess.run(["clang-tidy", "--quiet", entry["file"], "--", *flags, "-w"],
+        run = subprocess.run(["clang-tidy", "--quiet", entry["file"], "--", *flags, "-Wno-everything"],
                              cwd=entry["directory"], capture_output=True, text=True)
         output = run.stdout
     if run.returncode == 0:

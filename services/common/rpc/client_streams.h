@@ -111,19 +111,18 @@ class ClientWriter {
 
     void Finish(absl::AnyInvocable<void(absl::StatusOr<Response>)> done) {
       bool release = false;
+      std::optional<absl::Status> over;
       {
         MutexLock lock(mu_);
-        if (!final_status_) {
+        over = final_status_;
+        if (!over) {
           finish_done_ = std::move(done);
           if (!broken_) this->StartWritesDone();
           release = TakeHold();
         }
       }
-      if (done) {
-        Answer(std::move(done));
-      } else if (release) {
-        this->RemoveHold();
-      }
+      if (over) Answer(*over, std::move(done));
+      if (release) this->RemoveHold();
     }
 
     void Abandon() {
@@ -162,27 +161,28 @@ class ClientWriter {
       cancel_.reset();
       absl::AnyInvocable<void(absl::Status)> write_done;
       absl::AnyInvocable<void(absl::StatusOr<Response>)> finish_done;
+      const absl::Status final_status = FromGrpc(status);
       {
         MutexLock lock(mu_);
-        final_status_ = FromGrpc(status);
+        final_status_ = final_status;
         write_done = std::move(write_done_);
         finish_done = std::move(finish_done_);
       }
       auto self = std::move(self_);
-      if (write_done) write_done(Failure(*final_status_));
-      if (finish_done) Answer(std::move(finish_done));
+      if (write_done) write_done(Failure(final_status));
+      if (finish_done) Answer(final_status, std::move(finish_done));
     }
 
     bool TakeHold() SR_REQUIRES(mu_) { return std::exchange(held_, false); }
     static absl::Status Failure(const absl::Status& status) {
       return status.ok() ? absl::AbortedError("the peer ended the upload early") : status;
     }
-    void Answer(absl::AnyInvocable<void(absl::StatusOr<Response>)> done)
-        SR_NO_THREAD_SAFETY_ANALYSIS {
-      if (final_status_->ok()) {
+    void Answer(const absl::Status& status,
+                absl::AnyInvocable<void(absl::StatusOr<Response>)> done) {
+      if (status.ok()) {
         done(std::move(response));
       } else {
-        done(*final_status_);
+        done(status);
       }
     }
 
