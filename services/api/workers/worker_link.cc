@@ -168,7 +168,7 @@ void WorkerLink::SetDemand(int jobs) {
 
 void WorkerLink::DropExpiredCredits() {
   const absl::Time now = absl::Now();
-  while (!credits_.empty() && credits_.front().expires <= now) credits_.pop_front();
+  std::erase_if(credits_, [now](const Credit& credit) { return credit.expires <= now; });
 }
 
 int WorkerLink::Credits() {
