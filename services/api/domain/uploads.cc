@@ -60,7 +60,12 @@ class Uploads::Session final : public UploadSession {
       writer = uploads.blobs_.PutBlob(context, {.max_bytes = uploads.options_.max_bytes,
                                                 .expected_sha256 = request.expected_sha256});
     }
-    ~State() { uploads.in_flight_gauge_.Set(--uploads.in_flight_); }
+    ~State() { LeavePlace(); }
+
+    // Before the answer, so that whoever has it may begin the next upload.
+    void LeavePlace() {
+      if (!left_place.exchange(true)) uploads.in_flight_gauge_.Set(--uploads.in_flight_);
+    }
 
     // Without a Finish under way nothing refers to this state any more and it goes, and its writer
     // with it; otherwise the upload ends in peace and nobody is told.
@@ -163,6 +168,7 @@ class Uploads::Session final : public UploadSession {
         MutexLock lock(mu);
         done = std::exchange(done_cb, nullptr);
       }
+      LeavePlace();
       if (done) done(std::move(result));
     }
 
@@ -170,6 +176,7 @@ class Uploads::Session final : public UploadSession {
     const CallContext context;
     const Principal who;
     const UploadRequest request;
+    std::atomic<bool> left_place{false};
     int64_t received = 0;
     bool sniffed = false;
     std::string beginning;
