@@ -75,6 +75,9 @@ struct Image {
   std::string filename;
   ImageState state = ImageState::kPending;
   std::string failure_reason;
+  // FAILED because it kept killing its decoder or its workers: uploading it again does not try it
+  // again, only a person's wish to re-process it.
+  bool quarantined = false;
 
   Digest sha256;
   std::string md5;  // 16 bytes
@@ -83,6 +86,8 @@ struct Image {
   ImageFacts facts;
   std::map<std::string, std::string> analysis;  // processor name to JSON text (always an object)
   std::vector<Rendition> renditions;
+  // Configuration that the two were made under, opaque; empty before.
+  std::string work_plan;
 
   absl::Time create_time;
   absl::Time update_time;

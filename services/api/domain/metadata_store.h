@@ -16,6 +16,31 @@
 
 namespace stockroom::api {
 
+// Makes a write safe to send twice: its answer is stored in the transaction of the write itself,
+// under a key that ReserveKey has reserved.
+struct IdempotentWrite {
+  std::string owner;  // subject of the principal: keys of different people never meet
+  std::string key;
+  int64_t token = 0;  // of the reservation; fences off a caller whose reservation ran out
+  // SHA-256 of the method and the request. A repetition must have the same.
+  Digest fingerprint;
+  // What a repetition is answered with, from the image after the write (before it, for a deletion).
+  // Pure; may run more than once, on another caller's thread.
+  std::function<std::string(const Image& image, bool deduplicated)> answer;
+};
+
+struct KeyReservation {
+  enum class State {
+    kReserved,  // go on, with `token`
+    kInFlight,  // somebody else holds it
+    kAnswered,  // `fingerprint` and `answer` are those of the first call
+  };
+  State state = State::kReserved;
+  int64_t token = 0;
+  Digest fingerprint;
+  std::string answer;
+};
+
 struct NewImage {
   std::string id;
   std::string owner;
@@ -28,14 +53,22 @@ struct NewImage {
   bool allow_duplicate = false;
   // Of the upload; its job carries it to the worker's logs.
   std::string request_id;
+  std::optional<IdempotentWrite> once;
 };
 
 struct CreatedImage {
   Image image;
   // The owner had an image with these bytes: `image` is that one, unchanged, except that a FAILED
-  // one is PENDING again with a fresh job.
+  // one that is not quarantined is PENDING again with a fresh job.
   bool deduplicated = false;
-  // Event that a reader must have seen to know this image.
+  // Position that a reader of the feed must have reached to know this image. 0 if the database went
+  // away between the commit and the numbering: it will be numbered, nobody knows the number yet.
+  int64_t feed_position = 0;
+};
+
+// An image after a change (or before it was deleted), and the position as in CreatedImage.
+struct ChangedImage {
+  Image image;
   int64_t feed_position = 0;
 };
 
@@ -52,12 +85,23 @@ struct ListQuery {
   int limit = 50;
 };
 
+// Stored as the first character of the job's id, so that the primary key orders by it: never
+// renumber.
+enum class JobPriority {
+  kInteractive = 0,  // somebody waits for it
+  kBackground = 1,   // re-processing
+};
+
 struct Job {
-  std::string id;
+  std::string id;  // see NewJobId
   std::string image_id;
   std::string request_id;  // of the call that queued it; may be empty
+  JobPriority priority = JobPriority::kInteractive;
   // 1 on the first lease. Leases that were released "not begun" do not count.
   int32_t attempt = 0;
+  // How many of the attempts ended so (ReleaseKind).
+  int32_t decoder_deaths = 0;
+  int32_t worker_losses = 0;
   // Fencing token: differs for every lease of a job and grows. Whoever holds an older one can not
   // write any more.
   int64_t token = 0;
@@ -67,8 +111,15 @@ struct Job {
 struct LeaseRequest {
   std::string holder;  // the api process, for operators
   int max_jobs = 1;
+  // Of these at most so many of background priority.
+  int max_background = 1'000'000;
   absl::Time now;
   absl::Duration lease = absl::Seconds(60);
+};
+
+struct EnqueueRequest {
+  std::string request_id;
+  JobPriority priority = JobPriority::kInteractive;
 };
 
 struct JobRef {
@@ -86,11 +137,21 @@ struct ProcessingResult {
   ImageFacts facts;
   std::map<std::string, std::string> analysis;
   std::vector<Rendition> renditions;
+  // Names the configuration (presets, engine) that it was made under; see ListOutdated.
+  std::string work_plan;
 };
 
 enum class ReleaseKind {
-  kNotBegun,  // the worker never started it: the attempt does not count
-  kAttempted,
+  kNotBegun,     // the worker never started it: the attempt does not count
+  kAttempted,    // circumstances were at fault
+  kDecoderDied,  // it killed its decoder or ran into its deadline
+  kWorkerLost,   // the worker vanished
+};
+
+enum class FailKind {
+  kFailed,
+  // It is dangerous to try again: only EnqueueJob, which a person asked for, does.
+  kQuarantined,
 };
 
 // Event types are stored and published: never rename.
@@ -101,12 +162,17 @@ inline constexpr char kImageFailed[] = "image.failed";
 inline constexpr char kImageDeleted[] = "image.deleted";
 
 struct Event {
-  int64_t position = 0;  // 1, 2, 3, … in commit order; gaps are possible
-  std::string id;        // UUIDv7, unique for ever
+  // 1, 2, 3, …: given in an order that every reader sees alike and in which the events of one image
+  // follow one another; gaps are possible. Once a reader saw a position, no smaller one appears.
+  int64_t position = 0;
+  std::string id;  // UUIDv7, unique for ever
   std::string type;
   std::string image_id;
   int64_t revision = 0;
   absl::Time time;
+  // Of the image at that time (before it, for a deletion): who may be told.
+  std::string owner;
+  Visibility visibility = Visibility::kPublic;
 };
 
 // Thread-safe and blocking: call it from an executor, never from a gRPC reaction or the HTTP loop.
@@ -117,6 +183,9 @@ struct Event {
 class MetadataStore {
  public:
   virtual ~MetadataStore() = default;
+
+  // Writes with `once` also fail with ABORTED (IDEMPOTENCY_KEY_LOST), changing nothing, when the
+  // reservation is not held any more.
 
   // Image row (PENDING) + job + event. The blob must be durable before. Equal bytes of one owner:
   // see CreatedImage. ALREADY_EXISTS if the id is taken.
@@ -131,20 +200,39 @@ class MetadataStore {
 
   // Reads, lets `edit` change `described` and `analysis` (nothing else is stored), writes with
   // revision + 1 and an image.updated event. An error from `edit` is returned and nothing changes;
-  // an edit that changes nothing writes nothing. `edit` may run more than once. NOT_FOUND.
-  virtual absl::StatusOr<Image> UpdateImage(const std::string& id, absl::Time now,
-                                            const std::function<absl::Status(Image&)>& edit) = 0;
+  // an edit that changes nothing writes nothing but `once`. `edit` may run more than once.
+  // NOT_FOUND.
+  virtual absl::StatusOr<ChangedImage> UpdateImage(
+      const std::string& id, absl::Time now, const std::function<absl::Status(Image&)>& edit,
+      const std::optional<IdempotentWrite>& once = std::nullopt) = 0;
 
   // Removes the row and its jobs, writes image.deleted. Returns what was removed. `check` sees the
   // image first; its error is returned and nothing changes. NOT_FOUND.
-  virtual absl::StatusOr<Image> DeleteImage(
-      const std::string& id, absl::Time now,
-      const std::function<absl::Status(const Image&)>& check) = 0;
+  virtual absl::StatusOr<ChangedImage> DeleteImage(
+      const std::string& id, absl::Time now, const std::function<absl::Status(const Image&)>& check,
+      const std::optional<IdempotentWrite>& once = std::nullopt) = 0;
 
-  // Does any image refer to these bytes?
-  virtual absl::StatusOr<bool> IsReferenced(const Digest& digest) = 0;
+  // Those of `digests` that an image refers to, as of now: every row that was committed before the
+  // call is seen.
+  virtual absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) = 0;
 
-  // Jobs whose time has come and whose lease, if any, has run out; oldest first. Their images
+  // Reserves an idempotency key until `until`. A reservation that ran out before `now` is taken
+  // over; an answer is kept until ForgetKeys.
+  virtual absl::StatusOr<KeyReservation> ReserveKey(const std::string& owner,
+                                                    const std::string& key, absl::Time now,
+                                                    absl::Time until) = 0;
+  // The call failed: the key is free again, unless it has been answered or taken over.
+  virtual absl::Status ReleaseKey(const std::string& owner, const std::string& key,
+                                  int64_t token) = 0;
+  // Replaces a stored answer by what the caller was told in the end (after waiting). Does nothing
+  // if the key is not answered under this token.
+  virtual absl::Status AmendAnswer(const std::string& owner, const std::string& key, int64_t token,
+                                   const std::string& answer) = 0;
+  // Forgets keys reserved or answered before `before`, at most `limit`; returns how many.
+  virtual absl::StatusOr<int> ForgetKeys(absl::Time before, int limit) = 0;
+
+  // Jobs whose time has come and whose lease, if any, has run out; interactive ones first, then
+  // oldest first. Jobs that another lease is being given to right now are passed over. Their images
   // become PROCESSING (no event: searches show only READY ones).
   virtual absl::StatusOr<std::vector<LeasedJob>> LeaseJobs(const LeaseRequest& request) = 0;
   // Moves the ends of these leases; returns those that are still held, the others were lost.
@@ -157,7 +245,7 @@ class MetadataStore {
                                             absl::Time now) = 0;
   // The image is FAILED with `reason`, job gone, image.failed event. Token as above. A READY image
   // whose re-processing failed stays READY.
-  virtual absl::StatusOr<Image> FailJob(const JobRef& job, const std::string& reason,
+  virtual absl::StatusOr<Image> FailJob(const JobRef& job, FailKind kind, const std::string& reason,
                                         absl::Time now) = 0;
   // Gives the job back, to be leased at `not_before` or later; the image is PENDING (or READY, if
   // it had been processed before). Token as above.
@@ -165,29 +253,57 @@ class MetadataStore {
   // Ends the leases of every holder: for the start of the only api on a database that one process
   // owns (SQLite). Attempts stay counted. Returns how many.
   virtual absl::StatusOr<int> ReleaseAllLeases() = 0;
-  // A job for an image that has none, e.g. because its renditions were lost. False if it has one.
-  // NOT_FOUND.
-  virtual absl::StatusOr<bool> EnqueueJob(const std::string& image_id,
-                                          const std::string& request_id, absl::Time now) = 0;
+  // A job for each of these images that has none (its renditions were lost, or the configuration
+  // changed); one that waits with less priority is moved up. FAILED images become PENDING, also
+  // quarantined ones. Images that do not exist are passed over. Returns how many jobs were made or
+  // moved.
+  virtual absl::StatusOr<int> EnqueueJobs(std::span<const std::string> image_ids,
+                                          const EnqueueRequest& request, absl::Time now) = 0;
+  // READY or FAILED images (not quarantined) with an id greater than `after` that were made under
+  // another plan than `work_plan` and have no job; by id, at most `limit`. An empty plan: all.
+  virtual absl::StatusOr<std::vector<std::string>> ListOutdated(const std::string& work_plan,
+                                                                const std::string& after,
+                                                                int limit) = 0;
   struct JobCounts {
-    int waiting = 0;  // free to lease now or later
+    int waiting = 0;  // free to lease now or later, of either priority
     int leased = 0;
   };
   virtual absl::StatusOr<JobCounts> CountJobs(absl::Time now) = 0;
   // When the next job that is not leasable yet will be: for sleeping until then.
   virtual absl::StatusOr<std::optional<absl::Time>> NextJobTime(absl::Time now) = 0;
 
-  // Events after `position`, in order, at most `limit`.
+  // Events after `position`, in order, at most `limit`. OUT_OF_RANGE (FEED_TRIMMED) if some of
+  // them are gone: the reader must start anew from a Snapshot.
   virtual absl::StatusOr<std::vector<Event>> ReadEvents(int64_t position, int limit) = 0;
+  // Forgets the oldest events, up to the last that happened before `before`, at most `limit`;
+  // returns how many. The newest event always stays.
+  virtual absl::StatusOr<int> TrimEvents(absl::Time before, int limit) = 0;
+  struct FeedRange {
+    int64_t trimmed = 0;  // events up to here are gone
+    int64_t last = 0;     // position of the newest event
+  };
+  virtual absl::StatusOr<FeedRange> GetFeedRange() = 0;
   // A consistent picture for a reader that starts anew: calls `visit` with batches of images and
   // returns the position from which ReadEvents continues it (events up to it are contained; a later
   // one may be contained too, as the reader applies rows by revision).
   virtual absl::StatusOr<int64_t> Snapshot(
       const std::function<absl::Status(std::vector<Image>)>& visit) = 0;
 
+  // For work that one api does for all (collecting, trimming): true if `holder` has the lease
+  // `name` until now + `ttl`, because it was free, had run out, or was its own.
+  virtual absl::StatusOr<bool> TakeLease(const std::string& name, const std::string& holder,
+                                         absl::Time now, absl::Duration ttl) = 0;
+
+  // What `now` of other calls should be when several processes share the database: its own clock,
+  // so that a process whose clock is wrong takes nobody's lease.
+  virtual absl::StatusOr<absl::Time> ServerTime() = 0;
+
   // Runs after every commit that wrote an event, on the committing thread; must not block or call
   // the store. Set once, before first use.
   virtual void SetCommitListener(std::function<void()> listener) = 0;
 };
+
+// "<priority>-<UUIDv7 of `now`>".
+std::string NewJobId(JobPriority priority, absl::Time now);
 
 }  // namespace stockroom::api
