@@ -93,7 +93,9 @@ enum class JobPriority {
 };
 
 struct Job {
-  std::string id;  // see NewJobId
+  // "<priority>-<microseconds of the enqueueing>-<random>", the latter two in 16 hex digits: sorts
+  // as jobs are leased.
+  std::string id;
   std::string image_id;
   std::string request_id;  // of the call that queued it; may be empty
   JobPriority priority = JobPriority::kInteractive;
@@ -275,7 +277,7 @@ class MetadataStore {
   // Events after `position`, in order, at most `limit`. OUT_OF_RANGE (FEED_TRIMMED) if some of
   // them are gone: the reader must start anew from a Snapshot.
   virtual absl::StatusOr<std::vector<Event>> ReadEvents(int64_t position, int limit) = 0;
-  // Forgets the oldest events, up to the last that happened before `before`, at most `limit`;
+  // Forgets the oldest events, up to the first that happened at `before` or later, at most `limit`;
   // returns how many. The newest event always stays.
   virtual absl::StatusOr<int> TrimEvents(absl::Time before, int limit) = 0;
   struct FeedRange {
@@ -302,8 +304,5 @@ class MetadataStore {
   // the store. Set once, before first use.
   virtual void SetCommitListener(std::function<void()> listener) = 0;
 };
-
-// "<priority>-<UUIDv7 of `now`>".
-std::string NewJobId(JobPriority priority, absl::Time now);
 
 }  // namespace stockroom::api

@@ -1,11 +1,13 @@
 #include "services/api/metadata/memory_store.h"
 
 #include <algorithm>
+#include <deque>
 #include <iterator>
 #include <map>
 #include <set>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "services/api/metadata/transitions.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/mutex.h"
@@ -24,6 +26,15 @@ struct JobRow {
   absl::Time created;
 };
 
+struct KeyRow {
+  int64_t token = 0;
+  absl::Time until;
+  absl::Time created;
+  bool answered = false;
+  Digest fingerprint;
+  std::string answer;
+};
+
 bool NewerFirst(const Image& a, const Image& b) {
   return std::tie(b.create_time, b.id) < std::tie(a.create_time, a.id);
 }
@@ -37,20 +48,23 @@ class MemoryStore final : public MetadataStore {
     CreatedImage answer;
     {
       MutexLock lock(mu_);
+      SR_RETURN_IF_ERROR(CheckReserved(created.once));
       Image* twin = created.allow_duplicate ? nullptr : FindTwin(created);
       if (twin != nullptr) {
-        wrote = BecomeQueued(*twin, now);
+        wrote = WantsNewJob(*twin);
         if (wrote) {
-          InsertJob(twin->id, created.request_id, now);
+          BecomeQueued(*twin, now);
+          InsertJob(twin->id, {.request_id = created.request_id}, now);
           Append(kImageUpdated, *twin, now);
         }
         answer = {*twin, true, LastPosition()};
       } else {
         if (!images_.emplace(image.id, image).second) return IdTaken(image.id);
-        InsertJob(image.id, created.request_id, now);
+        InsertJob(image.id, {.request_id = created.request_id}, now);
         Append(kImageCreated, image, now);
         answer = {std::move(image), false, LastPosition()};
       }
+      StoreAnswer(created.once, answer.image, answer.deduplicated);
     }
     if (wrote) Notify();
     return answer;
@@ -95,56 +109,113 @@ class MemoryStore final : public MetadataStore {
     return page;
   }
 
-  absl::StatusOr<Image> UpdateImage(const std::string& id, absl::Time now,
-                                    const std::function<absl::Status(Image&)>& edit) override {
-    Image updated;
+  absl::StatusOr<ChangedImage> UpdateImage(const std::string& id, absl::Time now,
+                                           const std::function<absl::Status(Image&)>& edit,
+                                           const std::optional<IdempotentWrite>& once) override {
+    ChangedImage answer;
     {
       MutexLock lock(mu_);
+      SR_RETURN_IF_ERROR(CheckReserved(once));
       const auto it = images_.find(id);
       if (it == images_.end()) return NoSuchImage(id);
       SR_ASSIGN_OR_RETURN(const bool changed, ApplyEdit(it->second, now, edit));
-      if (!changed) return it->second;
-      Append(kImageUpdated, it->second, now);
-      updated = it->second;
+      StoreAnswer(once, it->second, false);
+      if (changed) Append(kImageUpdated, it->second, now);
+      answer = {it->second, LastPosition()};
+      if (!changed) return answer;
     }
     Notify();
-    return updated;
+    return answer;
   }
 
-  absl::StatusOr<Image> DeleteImage(
-      const std::string& id, absl::Time now,
-      const std::function<absl::Status(const Image&)>& check) override {
-    Image removed;
+  absl::StatusOr<ChangedImage> DeleteImage(
+      const std::string& id, absl::Time now, const std::function<absl::Status(const Image&)>& check,
+      const std::optional<IdempotentWrite>& once) override {
+    ChangedImage answer;
     {
       MutexLock lock(mu_);
+      SR_RETURN_IF_ERROR(CheckReserved(once));
       const auto it = images_.find(id);
       if (it == images_.end()) return NoSuchImage(id);
       SR_RETURN_IF_ERROR(check(it->second));
-      removed = std::move(it->second);
+      answer.image = std::move(it->second);
       images_.erase(it);
       std::erase_if(jobs_, [&](const auto& entry) { return entry.second.job.image_id == id; });
-      Append(kImageDeleted, removed, now, removed.revision + 1);
+      StoreAnswer(once, answer.image, false);
+      Append(kImageDeleted, answer.image, now, answer.image.revision + 1);
+      answer.feed_position = LastPosition();
     }
     Notify();
-    return removed;
+    return answer;
   }
 
-  absl::StatusOr<bool> IsReferenced(const Digest& digest) override {
+  absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) override {
+    std::set<Digest> referenced;
     MutexLock lock(mu_);
-    return std::any_of(images_.begin(), images_.end(),
-                       [&](const auto& entry) { return entry.second.sha256 == digest; });
+    for (const auto& [id, image] : images_) referenced.insert(image.sha256);
+    std::vector<Digest> found;
+    for (const Digest& digest : digests) {
+      if (referenced.contains(digest)) found.push_back(digest);
+    }
+    return found;
+  }
+
+  absl::StatusOr<KeyReservation> ReserveKey(const std::string& owner, const std::string& key,
+                                            absl::Time now, absl::Time until) override {
+    MutexLock lock(mu_);
+    KeyRow& row = keys_[{owner, key}];
+    if (row.answered) {
+      return KeyReservation{KeyReservation::State::kAnswered, 0, row.fingerprint, row.answer};
+    }
+    if (row.token != 0 && row.until > StoredTime(now)) {
+      return KeyReservation{.state = KeyReservation::State::kInFlight};
+    }
+    row = {.token = NewReservationToken(), .until = StoredTime(until), .created = StoredTime(now)};
+    return KeyReservation{.state = KeyReservation::State::kReserved, .token = row.token};
+  }
+
+  absl::Status ReleaseKey(const std::string& owner, const std::string& key,
+                          int64_t token) override {
+    MutexLock lock(mu_);
+    const auto it = keys_.find({owner, key});
+    if (it != keys_.end() && it->second.token == token && !it->second.answered) keys_.erase(it);
+    return absl::OkStatus();
+  }
+
+  absl::Status AmendAnswer(const std::string& owner, const std::string& key, int64_t token,
+                           const std::string& answer) override {
+    MutexLock lock(mu_);
+    const auto it = keys_.find({owner, key});
+    if (it != keys_.end() && it->second.token == token && it->second.answered) {
+      it->second.answer = answer;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<int> ForgetKeys(absl::Time before, int limit) override {
+    MutexLock lock(mu_);
+    int forgotten = 0;
+    for (auto it = keys_.begin(); it != keys_.end() && forgotten < limit;) {
+      const bool old = it->second.created < StoredTime(before);
+      forgotten += old ? 1 : 0;
+      it = old ? keys_.erase(it) : std::next(it);
+    }
+    return forgotten;
   }
 
   absl::StatusOr<std::vector<LeasedJob>> LeaseJobs(const LeaseRequest& request) override {
     MutexLock lock(mu_);
+    // The map's order is that of leasing.
     std::vector<JobRow*> free;
+    int background = 0;
     for (auto& [id, row] : jobs_) {
-      if (row.available <= StoredTime(request.now)) free.push_back(&row);
+      if (static_cast<int>(free.size()) >= request.max_jobs) break;
+      if (row.available > StoredTime(request.now)) continue;
+      if (row.job.priority == JobPriority::kBackground && ++background > request.max_background) {
+        break;
+      }
+      free.push_back(&row);
     }
-    std::sort(free.begin(), free.end(), [](const JobRow* a, const JobRow* b) {
-      return std::tie(a->created, a->job.id) < std::tie(b->created, b->job.id);
-    });
-    free.resize(std::min(free.size(), static_cast<size_t>(std::max(request.max_jobs, 0))));
     std::vector<LeasedJob> leased;
     for (JobRow* row : free) {
       row->leased = true;
@@ -190,7 +261,7 @@ class MemoryStore final : public MetadataStore {
     return done;
   }
 
-  absl::StatusOr<Image> FailJob(const JobRef& job, const std::string& reason,
+  absl::StatusOr<Image> FailJob(const JobRef& job, FailKind kind, const std::string& reason,
                                 absl::Time now) override {
     bool wrote = false;
     Image done;
@@ -199,7 +270,7 @@ class MemoryStore final : public MetadataStore {
       JobRow* row = Held(job);
       if (row == nullptr) return LeaseLost(job);
       Image& image = images_.at(row->job.image_id);
-      wrote = BecomeFailed(image, reason, now);
+      wrote = BecomeFailed(image, kind, reason, now);
       if (wrote) Append(kImageFailed, image, now);
       jobs_.erase(job.id);
       done = image;
@@ -214,7 +285,7 @@ class MemoryStore final : public MetadataStore {
     if (row == nullptr) return LeaseLost(job);
     row->leased = false;
     row->available = StoredTime(not_before);
-    if (kind == ReleaseKind::kNotBegun) --row->job.attempt;
+    CountRelease(row->job, kind);
     BecomeReleased(images_.at(row->job.image_id));
     return absl::OkStatus();
   }
@@ -232,22 +303,44 @@ class MemoryStore final : public MetadataStore {
     return released;
   }
 
-  absl::StatusOr<bool> EnqueueJob(const std::string& image_id, const std::string& request_id,
-                                  absl::Time now) override {
+  absl::StatusOr<int> EnqueueJobs(std::span<const std::string> image_ids,
+                                  const EnqueueRequest& request, absl::Time now) override {
     bool wrote = false;
+    int made = 0;
     {
       MutexLock lock(mu_);
-      const auto it = images_.find(image_id);
-      if (it == images_.end()) return NoSuchImage(image_id);
-      for (const auto& [id, row] : jobs_) {
-        if (row.job.image_id == image_id) return false;
+      for (const std::string& id : std::set<std::string>(image_ids.begin(), image_ids.end())) {
+        const auto it = images_.find(id);
+        if (it == images_.end()) continue;
+        const auto job = JobOf(id);
+        if (job != jobs_.end()) {
+          made += MoveUp(job, request.priority, now) ? 1 : 0;
+          continue;
+        }
+        InsertJob(id, request, now);
+        ++made;
+        if (!BecomeQueued(it->second, now)) continue;
+        Append(kImageUpdated, it->second, now);
+        wrote = true;
       }
-      InsertJob(image_id, request_id, now);
-      wrote = BecomeQueued(it->second, now);
-      if (wrote) Append(kImageUpdated, it->second, now);
     }
     if (wrote) Notify();
-    return true;
+    return made;
+  }
+
+  absl::StatusOr<std::vector<std::string>> ListOutdated(const std::string& work_plan,
+                                                        const std::string& after,
+                                                        int limit) override {
+    std::vector<std::string> ids;
+    MutexLock lock(mu_);
+    for (auto it = images_.upper_bound(after);
+         it != images_.end() && static_cast<int>(ids.size()) < limit; ++it) {
+      const Image& image = it->second;
+      const bool settled = image.state == ImageState::kReady || WantsNewJob(image);
+      const bool current = !work_plan.empty() && image.work_plan == work_plan;
+      if (settled && !current && JobOf(it->first) == jobs_.end()) ids.push_back(it->first);
+    }
+    return ids;
   }
 
   absl::StatusOr<JobCounts> CountJobs(absl::Time now) override {
@@ -272,12 +365,28 @@ class MemoryStore final : public MetadataStore {
 
   absl::StatusOr<std::vector<Event>> ReadEvents(int64_t position, int limit) override {
     MutexLock lock(mu_);
-    std::vector<Event> page;
-    for (int64_t i = std::max<int64_t>(position, 0);
-         i < LastPosition() && static_cast<int>(page.size()) < limit; ++i) {
-      page.push_back(events_[i]);
+    if (position < trimmed_) return FeedTrimmed(position, trimmed_);
+    const auto begin = std::partition_point(events_.begin(), events_.end(), [&](const Event& e) {
+      return e.position <= position;
+    });
+    const auto count = std::min<int64_t>(std::max(limit, 0), events_.end() - begin);
+    return std::vector<Event>(begin, begin + count);
+  }
+
+  absl::StatusOr<int> TrimEvents(absl::Time before, int limit) override {
+    MutexLock lock(mu_);
+    int trimmed = 0;
+    while (trimmed < limit && events_.size() > 1 && events_.front().time < StoredTime(before)) {
+      trimmed_ = events_.front().position;
+      events_.pop_front();
+      ++trimmed;
     }
-    return page;
+    return trimmed;
+  }
+
+  absl::StatusOr<FeedRange> GetFeedRange() override {
+    MutexLock lock(mu_);
+    return FeedRange{.trimmed = trimmed_, .last = LastPosition()};
   }
 
   absl::StatusOr<int64_t> Snapshot(
@@ -297,6 +406,18 @@ class MemoryStore final : public MetadataStore {
     return position;
   }
 
+  absl::StatusOr<bool> TakeLease(const std::string& name, const std::string& holder, absl::Time now,
+                                 absl::Duration ttl) override {
+    MutexLock lock(mu_);
+    auto& [current, until] = leases_[name];
+    if (current != holder && until > StoredTime(now)) return false;
+    current = holder;
+    until = StoredTime(now + ttl);
+    return true;
+  }
+
+  absl::StatusOr<absl::Time> ServerTime() override { return absl::Now(); }
+
   void SetCommitListener(std::function<void()> listener) override {
     listener_ = std::move(listener);
   }
@@ -315,14 +436,48 @@ class MemoryStore final : public MetadataStore {
     return best;
   }
 
-  void InsertJob(const std::string& image_id, const std::string& request_id, absl::Time now)
+  void InsertJob(const std::string& image_id, const EnqueueRequest& request, absl::Time now)
       SR_REQUIRES(mu_) {
     JobRow row;
-    row.job.id = NewUuidV7(now);
+    row.job.id = NewJobId(request.priority, now);
     row.job.image_id = image_id;
-    row.job.request_id = request_id;
+    row.job.request_id = request.request_id;
+    row.job.priority = request.priority;
     row.created = row.available = StoredTime(now);
     jobs_.emplace(row.job.id, std::move(row));
+  }
+
+  std::map<std::string, JobRow>::iterator JobOf(const std::string& image_id) SR_REQUIRES(mu_) {
+    return std::find_if(jobs_.begin(), jobs_.end(), [&](const auto& entry) {
+      return entry.second.job.image_id == image_id;
+    });
+  }
+  bool MoveUp(std::map<std::string, JobRow>::iterator it, JobPriority wanted, absl::Time now)
+      SR_REQUIRES(mu_) {
+    if (it->second.leased || it->second.job.priority <= wanted) return false;
+    JobRow row = std::move(it->second);
+    jobs_.erase(it);
+    row.job.id = NewJobId(wanted, now);
+    row.job.priority = wanted;
+    row.available = std::min(row.available, StoredTime(now));
+    jobs_.emplace(row.job.id, std::move(row));
+    return true;
+  }
+
+  absl::Status CheckReserved(const std::optional<IdempotentWrite>& once) SR_REQUIRES(mu_) {
+    if (!once) return absl::OkStatus();
+    const auto it = keys_.find({once->owner, once->key});
+    const bool held =
+        it != keys_.end() && it->second.token == once->token && !it->second.answered;
+    return held ? absl::OkStatus() : KeyLost(once->key);
+  }
+  void StoreAnswer(const std::optional<IdempotentWrite>& once, const Image& image,
+                   bool deduplicated) SR_REQUIRES(mu_) {
+    if (!once) return;
+    KeyRow& row = keys_.at({once->owner, once->key});
+    row.answered = true;
+    row.fingerprint = once->fingerprint;
+    row.answer = once->answer(image, deduplicated);
   }
 
   JobRow* Held(const JobRef& ref) SR_REQUIRES(mu_) {
@@ -340,9 +495,13 @@ class MemoryStore final : public MetadataStore {
                        .type = type,
                        .image_id = image.id,
                        .revision = revision != 0 ? revision : image.revision,
-                       .time = StoredTime(now)});
+                       .time = StoredTime(now),
+                       .owner = image.owner,
+                       .visibility = image.described.visibility});
   }
-  int64_t LastPosition() const SR_REQUIRES(mu_) { return static_cast<int64_t>(events_.size()); }
+  int64_t LastPosition() const SR_REQUIRES(mu_) {
+    return events_.empty() ? trimmed_ : events_.back().position;
+  }
 
   void Notify() {
     if (listener_) listener_();
@@ -351,7 +510,11 @@ class MemoryStore final : public MetadataStore {
   Mutex mu_;
   std::map<std::string, Image> images_ SR_GUARDED_BY(mu_);
   std::map<std::string, JobRow> jobs_ SR_GUARDED_BY(mu_);
-  std::vector<Event> events_ SR_GUARDED_BY(mu_);
+  std::deque<Event> events_ SR_GUARDED_BY(mu_);
+  int64_t trimmed_ SR_GUARDED_BY(mu_) = 0;
+  std::map<std::pair<std::string, std::string>, KeyRow> keys_ SR_GUARDED_BY(mu_);
+  // Holder and end of each.
+  std::map<std::string, std::pair<std::string, absl::Time>> leases_ SR_GUARDED_BY(mu_);
   std::function<void()> listener_;
 };
 

@@ -4,32 +4,38 @@
 
 #include "services/api/metadata/sqlite_rows.h"
 #include "services/api/metadata/transitions.h"
-#include "services/common/base/ids.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::api {
 namespace {
 
-constexpr int kJobColumns = 5;
+constexpr int kJobColumns = 7;
 
-// Jobs that may be leased, oldest first. The plus sign keeps the planner on the index in that
-// order: it stops after a few rows, while a range over available_time would sort the whole backlog.
+// Jobs that may be leased, in their order. The plus sign keeps the planner on the primary key: it
+// stops after a few rows, while a range over available_time would sort the whole backlog.
 absl::StatusOr<std::vector<LeasedJob>> FindFreeJobs(SqliteConnection& db,
                                                     const LeaseRequest& request) {
   std::vector<LeasedJob> found;
+  int background = 0;
   SqliteQuery query = db.Query(
-      "SELECT jobs.id, jobs.image_id, jobs.attempt, jobs.token, jobs.request_id, " SR_IMAGE_COLUMNS
+      "SELECT jobs.id, jobs.image_id, jobs.attempt, jobs.token, jobs.request_id, "
+      "jobs.decoder_deaths, jobs.worker_losses, " SR_IMAGE_COLUMNS
       " FROM jobs JOIN images ON images.id = jobs.image_id"
-      " WHERE +jobs.available_time <= ? ORDER BY jobs.create_time, jobs.id LIMIT ?");
+      " WHERE +jobs.available_time <= ? ORDER BY jobs.id LIMIT ?");
   query.Bind(absl::ToUnixMicros(request.now), std::max(request.max_jobs, 0));
   while (query.Step()) {
     LeasedJob leased;
-    leased.job.id = query.Text(0);
-    leased.job.image_id = query.Text(1);
-    leased.job.attempt = static_cast<int32_t>(query.Integer(2)) + 1;
-    leased.job.token = query.Integer(3) + 1;
-    leased.job.request_id = query.Text(4);
-    leased.job.lease_until = StoredTime(request.now + request.lease);
+    Job& job = leased.job;
+    job.id = query.Text(0);
+    job.priority = PriorityOf(job.id);
+    if (job.priority == JobPriority::kBackground && ++background > request.max_background) break;
+    job.image_id = query.Text(1);
+    job.attempt = static_cast<int32_t>(query.Integer(2)) + 1;
+    job.token = query.Integer(3) + 1;
+    job.request_id = query.Text(4);
+    job.decoder_deaths = static_cast<int32_t>(query.Integer(5));
+    job.worker_losses = static_cast<int32_t>(query.Integer(6));
+    job.lease_until = StoredTime(request.now + request.lease);
     SR_ASSIGN_OR_RETURN(leased.image, ReadImageRow(query, kJobColumns));
     found.push_back(std::move(leased));
   }
@@ -40,21 +46,33 @@ absl::StatusOr<std::vector<LeasedJob>> FindFreeJobs(SqliteConnection& db,
 }  // namespace
 
 absl::Status InsertJobRow(SqliteConnection& db, const std::string& image_id,
-                          const std::string& request_id, absl::Time now) {
+                          const EnqueueRequest& request, absl::Time now) {
   const int64_t micros = absl::ToUnixMicros(now);
   return db
       .Query(
           "INSERT INTO jobs (id, image_id, request_id, attempt, token, leased, lease_holder, "
           "available_time, create_time) VALUES (?, ?, ?, 0, 0, 0, '', ?, ?)")
-      .Bind(NewUuidV7(now), image_id, request_id, micros, micros)
+      .Bind(NewJobId(request.priority, now), image_id, request.request_id, micros, micros)
       .Run();
 }
 
-absl::StatusOr<bool> HasJob(SqliteConnection& db, const std::string& image_id) {
-  SqliteQuery query = db.Query("SELECT 1 FROM jobs WHERE image_id = ?");
-  const bool found = query.Bind(image_id).Step();
-  SR_RETURN_IF_ERROR(query.status());
-  return found;
+absl::StatusOr<JobPresence> MoveUpJobRow(SqliteConnection& db, const std::string& image_id,
+                                         JobPriority priority, absl::Time now) {
+  std::string id;
+  {
+    SqliteQuery query = db.Query("SELECT id, leased FROM jobs WHERE image_id = ?");
+    if (!query.Bind(image_id).Step()) {
+      SR_RETURN_IF_ERROR(query.status());
+      return JobPresence::kNone;
+    }
+    id = query.Text(0);
+    if (query.Integer(1) != 0 || PriorityOf(id) <= priority) return JobPresence::kStays;
+  }
+  SR_RETURN_IF_ERROR(
+      db.Query("UPDATE jobs SET id = ?, available_time = MIN(available_time, ?) WHERE id = ?")
+          .Bind(NewJobId(priority, now), absl::ToUnixMicros(now), id)
+          .Run());
+  return JobPresence::kMovedUp;
 }
 
 absl::StatusOr<Image> ImageOfHeldJob(SqliteConnection& db, const JobRef& job) {
@@ -97,10 +115,14 @@ absl::StatusOr<bool> RenewJobRow(SqliteConnection& db, const JobRef& job, absl::
 absl::Status ReleaseJobRow(SqliteConnection& db, const JobRef& job, ReleaseKind kind,
                            absl::Time not_before) {
   SR_ASSIGN_OR_RETURN(Image image, ImageOfHeldJob(db, job));
+  Job change;
+  CountRelease(change, kind);
   SR_RETURN_IF_ERROR(
-      db.Query("UPDATE jobs SET leased = 0, lease_holder = '', attempt = attempt - ?, "
+      db.Query("UPDATE jobs SET leased = 0, lease_holder = '', attempt = attempt + ?, "
+               "decoder_deaths = decoder_deaths + ?, worker_losses = worker_losses + ?, "
                "available_time = ? WHERE id = ?")
-          .Bind(kind == ReleaseKind::kNotBegun ? 1 : 0, absl::ToUnixMicros(not_before), job.id)
+          .Bind(change.attempt, change.decoder_deaths, change.worker_losses,
+                absl::ToUnixMicros(not_before), job.id)
           .Run());
   return BecomeReleased(image) ? UpdateImageRow(db, image) : absl::OkStatus();
 }
@@ -140,42 +162,6 @@ absl::StatusOr<std::optional<absl::Time>> NextJobRowTime(SqliteConnection& db, a
   if (!query.Step()) return query.status();
   if (query.IsNull(0)) return std::nullopt;
   return absl::FromUnixMicros(query.Integer(0));
-}
-
-absl::StatusOr<int64_t> AppendEvent(SqliteWrite& write, const char* type,
-                                    const std::string& image_id, int64_t revision, absl::Time now) {
-  SR_RETURN_IF_ERROR(
-      write.db
-          .Query("INSERT INTO events (id, type, image_id, revision, time) VALUES (?, ?, ?, ?, ?)")
-          .Bind(NewUuidV7(now), type, image_id, revision, absl::ToUnixMicros(now))
-          .Run());
-  write.wrote_event = true;
-  return write.db.LastInsertId();
-}
-
-absl::StatusOr<int64_t> LastEventPosition(SqliteConnection& db) {
-  SqliteQuery query = db.Query("SELECT COALESCE(MAX(position), 0) FROM events");
-  if (!query.Step()) return query.status();
-  return query.Integer(0);
-}
-
-absl::StatusOr<std::vector<Event>> ReadEventRows(SqliteConnection& db, int64_t position,
-                                                 int limit) {
-  std::vector<Event> events;
-  SqliteQuery query = db.Query(
-      "SELECT position, id, type, image_id, revision, time FROM events WHERE position > ? "
-      "ORDER BY position LIMIT ?");
-  query.Bind(position, std::max(limit, 0));
-  while (query.Step()) {
-    events.push_back({.position = query.Integer(0),
-                      .id = query.Text(1),
-                      .type = query.Text(2),
-                      .image_id = query.Text(3),
-                      .revision = query.Integer(4),
-                      .time = absl::FromUnixMicros(query.Integer(5))});
-  }
-  SR_RETURN_IF_ERROR(query.status());
-  return events;
 }
 
 }  // namespace stockroom::api

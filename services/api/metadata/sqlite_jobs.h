@@ -1,4 +1,4 @@
-// Jobs and events as rows. Every function runs within a transaction of its caller.
+// Jobs as rows. Every function runs within a transaction of its caller.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,11 @@
 namespace stockroom::api {
 
 absl::Status InsertJobRow(SqliteConnection& db, const std::string& image_id,
-                          const std::string& request_id, absl::Time now);
-absl::StatusOr<bool> HasJob(SqliteConnection& db, const std::string& image_id);
+                          const EnqueueRequest& request, absl::Time now);
+enum class JobPresence { kNone, kMovedUp, kStays };
+// Looks for the image's job; one that waits with less than `priority` is moved up.
+absl::StatusOr<JobPresence> MoveUpJobRow(SqliteConnection& db, const std::string& image_id,
+                                         JobPriority priority, absl::Time now);
 // The image whose job is leased under exactly this token; FAILED_PRECONDITION otherwise.
 absl::StatusOr<Image> ImageOfHeldJob(SqliteConnection& db, const JobRef& job);
 absl::Status DeleteJobRow(SqliteConnection& db, const std::string& job_id);
@@ -29,11 +32,5 @@ absl::Status ReleaseJobRow(SqliteConnection& db, const JobRef& job, ReleaseKind 
 absl::StatusOr<int> ReleaseAllJobRows(SqliteConnection& db);
 absl::StatusOr<MetadataStore::JobCounts> CountJobRows(SqliteConnection& db, absl::Time now);
 absl::StatusOr<std::optional<absl::Time>> NextJobRowTime(SqliteConnection& db, absl::Time now);
-
-// Returns the event's position. `revision` is that of the image after the change.
-absl::StatusOr<int64_t> AppendEvent(SqliteWrite& write, const char* type,
-                                    const std::string& image_id, int64_t revision, absl::Time now);
-absl::StatusOr<int64_t> LastEventPosition(SqliteConnection& db);
-absl::StatusOr<std::vector<Event>> ReadEventRows(SqliteConnection& db, int64_t position, int limit);
 
 }  // namespace stockroom::api

@@ -48,6 +48,8 @@ absl::StatusOr<Image> ReadImageRow(const SqliteQuery& row, int first) {
   image.create_time = absl::FromUnixMicros(number());
   image.update_time = absl::FromUnixMicros(number());
   image.revision = number();
+  image.quarantined = number() != 0;
+  image.work_plan = text();
   if (!digest.ok() || !json.ok()) {
     return MakeStatus(absl::StatusCode::kDataLoss,
                       absl::StrCat("the row of image ", image.id, " can not be read: ",
@@ -65,8 +67,8 @@ absl::Status InsertImageRow(SqliteConnection& db, const Image& image) {
           "INSERT INTO images (id, owner, title, description, license, visibility, state, "
           "failure_reason, filename, sha256, md5, size_bytes, width, height, format, media_type, "
           "frames, taken_time, analysis, tags, attributes, renditions, create_time, update_time, "
-          "revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-          "?, ?)")
+          "revision, quarantined, work_plan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .Bind(image.id, image.owner, d.title, d.description, d.license,
             static_cast<int>(d.visibility), static_cast<int>(image.state), image.failure_reason,
             image.filename, SqliteBlob{image.sha256.bytes()}, SqliteBlob{image.md5},
@@ -74,7 +76,7 @@ absl::Status InsertImageRow(SqliteConnection& db, const Image& image) {
             image.facts.media_type, image.facts.frames, Micros(image.facts.taken_time),
             ToJson(image.analysis), ToJson(d.tags), ToJson(d.attributes), ToJson(image.renditions),
             absl::ToUnixMicros(image.create_time), absl::ToUnixMicros(image.update_time),
-            image.revision)
+            image.revision, image.quarantined ? 1 : 0, image.work_plan)
       .Run();
 }
 
@@ -85,13 +87,13 @@ absl::Status UpdateImageRow(SqliteConnection& db, const Image& image) {
           "UPDATE images SET title = ?, description = ?, license = ?, visibility = ?, state = ?, "
           "failure_reason = ?, width = ?, height = ?, format = ?, media_type = ?, frames = ?, "
           "taken_time = ?, analysis = ?, tags = ?, attributes = ?, renditions = ?, "
-          "update_time = ?, revision = ? WHERE id = ?")
+          "update_time = ?, revision = ?, quarantined = ?, work_plan = ? WHERE id = ?")
       .Bind(d.title, d.description, d.license, static_cast<int>(d.visibility),
             static_cast<int>(image.state), image.failure_reason, image.facts.width,
             image.facts.height, image.facts.format, image.facts.media_type, image.facts.frames,
             Micros(image.facts.taken_time), ToJson(image.analysis), ToJson(d.tags),
             ToJson(d.attributes), ToJson(image.renditions), absl::ToUnixMicros(image.update_time),
-            image.revision, image.id)
+            image.revision, image.quarantined ? 1 : 0, image.work_plan, image.id)
       .Run();
 }
 

@@ -16,11 +16,12 @@
   "images.visibility, images.state, images.failure_reason, images.filename, images.sha256, " \
   "images.md5, images.size_bytes, images.width, images.height, images.format, "              \
   "images.media_type, images.frames, images.taken_time, images.analysis, images.tags, "      \
-  "images.attributes, images.renditions, images.create_time, images.update_time, images.revision"
+  "images.attributes, images.renditions, images.create_time, images.update_time, "            \
+  "images.revision, images.quarantined, images.work_plan"
 
 namespace stockroom::api {
 
-inline constexpr int kImageColumns = 25;
+inline constexpr int kImageColumns = 27;
 
 // DATA_LOSS if a column holds what Stockroom never wrote.
 absl::StatusOr<Image> ReadImageRow(const SqliteQuery& row, int first = 0);

@@ -13,7 +13,9 @@
 
 #include "absl/time/clock.h"
 #include "services/api/metadata/file_lock.h"
+#include "services/api/metadata/sqlite_events.h"
 #include "services/api/metadata/sqlite_jobs.h"
+#include "services/api/metadata/sqlite_keys.h"
 #include "services/api/metadata/sqlite_migrate.h"
 #include "services/api/metadata/sqlite_readers.h"
 #include "services/api/metadata/sqlite_rows.h"
@@ -41,15 +43,16 @@ class SqliteStore final : public MetadataStore {
     return Write<CreatedImage>([&](SqliteWrite& write) -> absl::StatusOr<CreatedImage> {
       if (!created.allow_duplicate) {
         SR_ASSIGN_OR_RETURN(const std::optional<Image> twin, FindTwin(write.db, image));
-        if (twin) return TakeTwin(write, *twin, created.request_id, now);
+        if (twin) return TakeTwin(write, *twin, created, now);
       }
       SqliteQuery taken = write.db.Query("SELECT 1 FROM images WHERE id = ?");
       if (taken.Bind(image.id).Step()) return IdTaken(image.id);
       SR_RETURN_IF_ERROR(taken.status());
       SR_RETURN_IF_ERROR(InsertImageRow(write.db, image));
-      SR_RETURN_IF_ERROR(InsertJobRow(write.db, image.id, created.request_id, now));
-      SR_ASSIGN_OR_RETURN(const int64_t position,
-                          AppendEvent(write, kImageCreated, image.id, image.revision, now));
+      SR_RETURN_IF_ERROR(
+          InsertJobRow(write.db, image.id, {.request_id = created.request_id}, now));
+      SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, created.once, image, false));
+      SR_ASSIGN_OR_RETURN(const int64_t position, AppendEvent(write, kImageCreated, image, now));
       return CreatedImage{image, false, position};
     });
   }
@@ -87,35 +90,65 @@ class SqliteStore final : public MetadataStore {
     return ReadImageRows(rows);
   }
 
-  absl::StatusOr<Image> UpdateImage(const std::string& id, absl::Time now,
-                                    const std::function<absl::Status(Image&)>& edit) override {
-    return Write<Image>([&](SqliteWrite& write) -> absl::StatusOr<Image> {
+  absl::StatusOr<ChangedImage> UpdateImage(const std::string& id, absl::Time now,
+                                           const std::function<absl::Status(Image&)>& edit,
+                                           const std::optional<IdempotentWrite>& once) override {
+    return Write<ChangedImage>([&](SqliteWrite& write) -> absl::StatusOr<ChangedImage> {
       SR_ASSIGN_OR_RETURN(Image image, FindImageRow(write.db, id));
       SR_ASSIGN_OR_RETURN(const bool changed, ApplyEdit(image, now, edit));
+      SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, once, image, false));
       if (changed) SR_RETURN_IF_ERROR(Save(write, image, kImageUpdated, now));
-      return image;
+      return At(write, std::move(image));
     });
   }
 
-  absl::StatusOr<Image> DeleteImage(
-      const std::string& id, absl::Time now,
-      const std::function<absl::Status(const Image&)>& check) override {
-    return Write<Image>([&](SqliteWrite& write) -> absl::StatusOr<Image> {
+  absl::StatusOr<ChangedImage> DeleteImage(
+      const std::string& id, absl::Time now, const std::function<absl::Status(const Image&)>& check,
+      const std::optional<IdempotentWrite>& once) override {
+    return Write<ChangedImage>([&](SqliteWrite& write) -> absl::StatusOr<ChangedImage> {
       SR_ASSIGN_OR_RETURN(Image image, FindImageRow(write.db, id));
       SR_RETURN_IF_ERROR(check(image));
+      SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, once, image, false));
       SR_RETURN_IF_ERROR(write.db.Query("DELETE FROM jobs WHERE image_id = ?").Bind(id).Run());
       SR_RETURN_IF_ERROR(write.db.Query("DELETE FROM images WHERE id = ?").Bind(id).Run());
-      SR_RETURN_IF_ERROR(AppendEvent(write, kImageDeleted, id, image.revision + 1, now).status());
-      return image;
+      Image deleted = image;
+      ++deleted.revision;
+      SR_RETURN_IF_ERROR(AppendEvent(write, kImageDeleted, deleted, now).status());
+      return At(write, std::move(image));
     });
   }
 
-  absl::StatusOr<bool> IsReferenced(const Digest& digest) override {
+  absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) override {
     SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
-    SqliteQuery query = reading->db().Query("SELECT 1 FROM images WHERE sha256 = ? LIMIT 1");
-    const bool found = query.Bind(SqliteBlob{digest.bytes()}).Step();
-    SR_RETURN_IF_ERROR(query.status());
-    return found;
+    std::vector<Digest> referenced;
+    for (const Digest& digest : digests) {
+      SqliteQuery query = reading->db().Query("SELECT 1 FROM images WHERE sha256 = ? LIMIT 1");
+      if (query.Bind(SqliteBlob{digest.bytes()}).Step()) referenced.push_back(digest);
+      SR_RETURN_IF_ERROR(query.status());
+    }
+    return referenced;
+  }
+
+  absl::StatusOr<KeyReservation> ReserveKey(const std::string& owner, const std::string& key,
+                                            absl::Time now, absl::Time until) override {
+    return Write<KeyReservation>(
+        [&](SqliteWrite& write) { return ReserveKeyRow(write.db, owner, key, now, until); });
+  }
+
+  absl::Status ReleaseKey(const std::string& owner, const std::string& key,
+                          int64_t token) override {
+    return writer_.Run(
+        [&](SqliteWrite& write) { return ReleaseKeyRow(write.db, owner, key, token); });
+  }
+
+  absl::Status AmendAnswer(const std::string& owner, const std::string& key, int64_t token,
+                           const std::string& answer) override {
+    return writer_.Run(
+        [&](SqliteWrite& write) { return AmendKeyRow(write.db, owner, key, token, answer); });
+  }
+
+  absl::StatusOr<int> ForgetKeys(absl::Time before, int limit) override {
+    return Write<int>([&](SqliteWrite& write) { return ForgetKeyRows(write.db, before, limit); });
   }
 
   absl::StatusOr<std::vector<LeasedJob>> LeaseJobs(const LeaseRequest& request) override {
@@ -148,12 +181,12 @@ class SqliteStore final : public MetadataStore {
     });
   }
 
-  absl::StatusOr<Image> FailJob(const JobRef& job, const std::string& reason,
+  absl::StatusOr<Image> FailJob(const JobRef& job, FailKind kind, const std::string& reason,
                                 absl::Time now) override {
     return Write<Image>([&](SqliteWrite& write) -> absl::StatusOr<Image> {
       SR_ASSIGN_OR_RETURN(Image image, ImageOfHeldJob(write.db, job));
       SR_RETURN_IF_ERROR(DeleteJobRow(write.db, job.id));
-      if (BecomeFailed(image, reason, now)) {
+      if (BecomeFailed(image, kind, reason, now)) {
         SR_RETURN_IF_ERROR(Save(write, image, kImageFailed, now));
       }
       return image;
@@ -169,16 +202,34 @@ class SqliteStore final : public MetadataStore {
     return Write<int>([&](SqliteWrite& write) { return ReleaseAllJobRows(write.db); });
   }
 
-  absl::StatusOr<bool> EnqueueJob(const std::string& image_id, const std::string& request_id,
-                                  absl::Time now) override {
-    return Write<bool>([&](SqliteWrite& write) -> absl::StatusOr<bool> {
-      SR_ASSIGN_OR_RETURN(Image image, FindImageRow(write.db, image_id));
-      SR_ASSIGN_OR_RETURN(const bool has_job, HasJob(write.db, image_id));
-      if (has_job) return false;
-      SR_RETURN_IF_ERROR(InsertJobRow(write.db, image_id, request_id, now));
-      if (BecomeQueued(image, now)) SR_RETURN_IF_ERROR(Save(write, image, kImageUpdated, now));
-      return true;
+  absl::StatusOr<int> EnqueueJobs(std::span<const std::string> image_ids,
+                                  const EnqueueRequest& request, absl::Time now) override {
+    const std::set<std::string> wanted(image_ids.begin(), image_ids.end());
+    return Write<int>([&](SqliteWrite& write) -> absl::StatusOr<int> {
+      int made = 0;
+      for (const std::string& id : wanted) {
+        SR_ASSIGN_OR_RETURN(const bool queued, Enqueue(write, id, request, now));
+        made += queued ? 1 : 0;
+      }
+      return made;
     });
+  }
+
+  absl::StatusOr<std::vector<std::string>> ListOutdated(const std::string& work_plan,
+                                                        const std::string& after,
+                                                        int limit) override {
+    SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
+    SqliteQuery query = reading->db().Query(
+        "SELECT id FROM images WHERE id > ? AND (state = ? OR (state = ? AND quarantined = 0))"
+        " AND (? = '' OR work_plan <> ?)"
+        " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.image_id = images.id)"
+        " ORDER BY id LIMIT ?");
+    query.Bind(after, static_cast<int>(ImageState::kReady), static_cast<int>(ImageState::kFailed),
+               work_plan, work_plan, std::max(limit, 0));
+    std::vector<std::string> ids;
+    while (query.Step()) ids.push_back(query.Text(0));
+    SR_RETURN_IF_ERROR(query.status());
+    return ids;
   }
 
   absl::StatusOr<JobCounts> CountJobs(absl::Time now) override {
@@ -196,11 +247,20 @@ class SqliteStore final : public MetadataStore {
     return ReadEventRows(reading->db(), position, limit);
   }
 
+  absl::StatusOr<int> TrimEvents(absl::Time before, int limit) override {
+    return Write<int>([&](SqliteWrite& write) { return TrimEventRows(write.db, before, limit); });
+  }
+
+  absl::StatusOr<FeedRange> GetFeedRange() override {
+    SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
+    return ReadFeedRange(reading->db());
+  }
+
   absl::StatusOr<int64_t> Snapshot(
       const std::function<absl::Status(std::vector<Image>)>& visit) override {
     SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
     // One read transaction: position and rows are of one state.
-    SR_ASSIGN_OR_RETURN(const int64_t position, LastEventPosition(reading->db()));
+    SR_ASSIGN_OR_RETURN(const FeedRange range, ReadFeedRange(reading->db()));
     SqliteQuery rows = reading->db().Query("SELECT " SR_IMAGE_COLUMNS " FROM images ORDER BY id");
     std::vector<Image> batch;
     while (rows.Step()) {
@@ -211,8 +271,17 @@ class SqliteStore final : public MetadataStore {
     }
     SR_RETURN_IF_ERROR(rows.status());
     if (!batch.empty()) SR_RETURN_IF_ERROR(visit(std::move(batch)));
-    return position;
+    return range.last;
   }
+
+  absl::StatusOr<bool> TakeLease(const std::string& name, const std::string& holder, absl::Time now,
+                                 absl::Duration ttl) override {
+    return Write<bool>(
+        [&](SqliteWrite& write) { return TakeLeaseRow(write.db, name, holder, now, ttl); });
+  }
+
+  // One process on one machine: its clock is the database's.
+  absl::StatusOr<absl::Time> ServerTime() override { return absl::Now(); }
 
   void SetCommitListener(std::function<void()> listener) override {
     writer_.SetCommitListener(std::move(listener));
@@ -233,7 +302,25 @@ class SqliteStore final : public MetadataStore {
   static absl::Status Save(SqliteWrite& write, const Image& image, const char* event,
                            absl::Time now) {
     SR_RETURN_IF_ERROR(UpdateImageRow(write.db, image));
-    return AppendEvent(write, event, image.id, image.revision, now).status();
+    return AppendEvent(write, event, image, now).status();
+  }
+
+  static absl::StatusOr<ChangedImage> At(SqliteWrite& write, Image image) {
+    SR_ASSIGN_OR_RETURN(const FeedRange range, ReadFeedRange(write.db));
+    return ChangedImage{std::move(image), range.last};
+  }
+
+  static absl::StatusOr<bool> Enqueue(SqliteWrite& write, const std::string& id,
+                                      const EnqueueRequest& request, absl::Time now) {
+    absl::StatusOr<Image> image = FindImageRow(write.db, id);
+    if (absl::IsNotFound(image.status())) return false;
+    SR_RETURN_IF_ERROR(image.status());
+    SR_ASSIGN_OR_RETURN(const JobPresence presence,
+                        MoveUpJobRow(write.db, id, request.priority, now));
+    if (presence != JobPresence::kNone) return presence == JobPresence::kMovedUp;
+    SR_RETURN_IF_ERROR(InsertJobRow(write.db, id, request, now));
+    if (BecomeQueued(*image, now)) SR_RETURN_IF_ERROR(Save(write, *image, kImageUpdated, now));
+    return true;
   }
 
   // The owner's image with these bytes: one that has not failed if there is any, else the oldest.
@@ -250,13 +337,16 @@ class SqliteStore final : public MetadataStore {
   }
 
   static absl::StatusOr<CreatedImage> TakeTwin(SqliteWrite& write, Image twin,
-                                               const std::string& request_id, absl::Time now) {
-    if (BecomeQueued(twin, now)) {
-      SR_RETURN_IF_ERROR(InsertJobRow(write.db, twin.id, request_id, now));
+                                               const NewImage& created, absl::Time now) {
+    if (WantsNewJob(twin)) {
+      BecomeQueued(twin, now);
+      SR_RETURN_IF_ERROR(
+          InsertJobRow(write.db, twin.id, {.request_id = created.request_id}, now));
       SR_RETURN_IF_ERROR(Save(write, twin, kImageUpdated, now));
     }
-    SR_ASSIGN_OR_RETURN(const int64_t position, LastEventPosition(write.db));
-    return CreatedImage{std::move(twin), true, position};
+    SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, created.once, twin, true));
+    SR_ASSIGN_OR_RETURN(const FeedRange range, ReadFeedRange(write.db));
+    return CreatedImage{std::move(twin), true, range.last};
   }
 
   const std::unique_ptr<FileLock> lock_;

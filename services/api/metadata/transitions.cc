@@ -1,7 +1,12 @@
 #include "services/api/metadata/transitions.h"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
+#include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
+#include "services/common/base/ids.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 
@@ -71,6 +76,7 @@ absl::Status CheckStorable(const Image& image) {
 absl::Status CheckStorable(const ProcessingResult& result) {
   SR_RETURN_IF_ERROR(CheckText("format", result.facts.format));
   SR_RETURN_IF_ERROR(CheckText("media_type", result.facts.media_type));
+  SR_RETURN_IF_ERROR(CheckText("work_plan", result.work_plan));
   SR_RETURN_IF_ERROR(CheckPairs("analysis", result.analysis));
   return CheckRenditions(result.renditions);
 }
@@ -91,10 +97,15 @@ Image CreatedFrom(const NewImage& created, absl::Time now) {
   return image;
 }
 
+bool WantsNewJob(const Image& image) {
+  return image.state == ImageState::kFailed && !image.quarantined;
+}
+
 bool BecomeQueued(Image& image, absl::Time now) {
   if (image.state != ImageState::kFailed) return false;
   image.state = ImageState::kPending;
   image.failure_reason.clear();
+  image.quarantined = false;
   Touch(image, now);
   return true;
 }
@@ -113,9 +124,10 @@ bool BecomeReleased(Image& image) {
   return true;
 }
 
-bool BecomeFailed(Image& image, std::string_view reason, absl::Time now) {
+bool BecomeFailed(Image& image, FailKind kind, std::string_view reason, absl::Time now) {
   if (image.state == ImageState::kReady) return false;
   image.state = ImageState::kFailed;
+  image.quarantined = kind == FailKind::kQuarantined;
   image.failure_reason = CleanReason(reason);
   Touch(image, now);
   return true;
@@ -128,7 +140,30 @@ void BecomeReady(Image& image, const ProcessingResult& result, absl::Time now) {
   if (image.facts.taken_time) image.facts.taken_time = StoredTime(*image.facts.taken_time);
   for (const auto& [name, text] : result.analysis) image.analysis[name] = text;
   image.renditions = result.renditions;
+  image.work_plan = result.work_plan;
   Touch(image, now);
+}
+
+std::string NewJobId(JobPriority priority, absl::Time now) {
+  const auto micros = static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixMicros(now)));
+  return absl::StrCat(static_cast<int>(priority), "-", absl::Hex(micros, absl::kZeroPad16), "-",
+                      NewRandomId());
+}
+
+JobPriority PriorityOf(std::string_view job_id) {
+  return job_id.starts_with('0') ? JobPriority::kInteractive : JobPriority::kBackground;
+}
+
+void CountRelease(Job& job, ReleaseKind kind) {
+  if (kind == ReleaseKind::kNotBegun) --job.attempt;
+  if (kind == ReleaseKind::kDecoderDied) ++job.decoder_deaths;
+  if (kind == ReleaseKind::kWorkerLost) ++job.worker_losses;
+}
+
+int64_t NewReservationToken() {
+  thread_local absl::BitGen random;
+  return absl::Uniform<int64_t>(absl::IntervalClosed, random, 1,
+                                std::numeric_limits<int64_t>::max());
 }
 
 absl::StatusOr<bool> ApplyEdit(Image& image, absl::Time now,
@@ -143,6 +178,21 @@ absl::StatusOr<bool> ApplyEdit(Image& image, absl::Time now,
   Touch(next, now);
   image = std::move(next);
   return true;
+}
+
+absl::Status KeyLost(std::string_view key) {
+  return MakeStatus(absl::StatusCode::kAborted,
+                    "the reservation of the idempotency key ran out before the work was done; "
+                    "send the request again",
+                    {.reason = "IDEMPOTENCY_KEY_LOST", .metadata = {{"key", std::string(key)}}});
+}
+
+absl::Status FeedTrimmed(int64_t position, int64_t trimmed) {
+  return MakeStatus(absl::StatusCode::kOutOfRange,
+                    absl::StrCat("events up to position ", trimmed,
+                                 " are forgotten, so nothing can follow position ", position,
+                                 " any more; start anew from what is there now"),
+                    {.reason = "FEED_TRIMMED", .metadata = {{"trimmed", absl::StrCat(trimmed)}}});
 }
 
 absl::Status LeaseLost(const JobRef& job) {

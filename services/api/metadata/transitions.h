@@ -26,19 +26,34 @@ Image CreatedFrom(const NewImage& created, absl::Time now);
 
 // The following return whether the image changed; its revision then grew by one.
 
+// Its bytes were uploaded again: a FAILED one is to be tried again, unless it is quarantined.
+bool WantsNewJob(const Image& image);
 // A job was made for it: a FAILED one is PENDING again.
 bool BecomeQueued(Image& image, absl::Time now);
 // A READY image stays READY, and so findable, while it is processed anew.
 bool BecomeLeased(Image& image);
 bool BecomeReleased(Image& image);
 // False for a READY image: it keeps what it has.
-bool BecomeFailed(Image& image, std::string_view reason, absl::Time now);
+bool BecomeFailed(Image& image, FailKind kind, std::string_view reason, absl::Time now);
 void BecomeReady(Image& image, const ProcessingResult& result, absl::Time now);
+
+// See Job::id.
+std::string NewJobId(JobPriority priority, absl::Time now);
+JobPriority PriorityOf(std::string_view job_id);
+// How a release changes a job's counts.
+void CountRelease(Job& job, ReleaseKind kind);
+
+// A fencing token that no other reservation has: random, as it is compared for equality only.
+int64_t NewReservationToken();
 
 // Runs `edit` on a copy and takes over what it may change. The error of `edit` or CheckStorable.
 absl::StatusOr<bool> ApplyEdit(Image& image, absl::Time now,
                                const std::function<absl::Status(Image&)>& edit);
 
+// ABORTED (IDEMPOTENCY_KEY_LOST).
+absl::Status KeyLost(std::string_view key);
+// OUT_OF_RANGE (FEED_TRIMMED).
+absl::Status FeedTrimmed(int64_t position, int64_t trimmed);
 // FAILED_PRECONDITION (LEASE_LOST).
 absl::Status LeaseLost(const JobRef& job);
 // NOT_FOUND (IMAGE_NOT_FOUND).

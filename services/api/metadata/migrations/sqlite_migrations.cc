@@ -63,8 +63,53 @@ CREATE TABLE events (
 );
 )sql";
 
+// Job ids begin with the priority and the time, so that the primary key is the order of leasing.
+constexpr char kSeveralApis[] = R"sql(
+ALTER TABLE images ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE images ADD COLUMN work_plan VARCHAR(64) NOT NULL DEFAULT '';
+
+ALTER TABLE jobs ADD COLUMN decoder_deaths INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN worker_losses INTEGER NOT NULL DEFAULT 0;
+UPDATE jobs SET id = '0-' || printf('%016x', create_time) || '-' || substr(replace(id, '-', ''), 17);
+DROP INDEX jobs_oldest;
+
+-- Nobody is told of old events of images that are gone: their owners are not known any more.
+ALTER TABLE events ADD COLUMN owner VARCHAR(255) NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN visibility INTEGER NOT NULL DEFAULT 3;
+UPDATE events SET
+  owner = COALESCE((SELECT owner FROM images WHERE images.id = events.image_id), ''),
+  visibility = COALESCE((SELECT visibility FROM images WHERE images.id = events.image_id), 3);
+
+-- One row: events up to position trimmed are forgotten.
+CREATE TABLE feed (
+  id             INTEGER       NOT NULL PRIMARY KEY,
+  trimmed        BIGINT        NOT NULL
+);
+INSERT INTO feed (id, trimmed) VALUES (1, 0);
+
+CREATE TABLE idempotency_keys (
+  owner          VARCHAR(255)  NOT NULL,
+  name           VARCHAR(255)  NOT NULL,
+  token          BIGINT        NOT NULL,
+  reserved_until BIGINT        NOT NULL,
+  answered       INTEGER       NOT NULL,
+  fingerprint    BLOB          NOT NULL,
+  answer         BLOB          NOT NULL,
+  create_time    BIGINT        NOT NULL,
+  PRIMARY KEY (owner, name)
+);
+CREATE INDEX idempotency_keys_oldest ON idempotency_keys (create_time);
+
+CREATE TABLE leases (
+  name           VARCHAR(64)   NOT NULL PRIMARY KEY,
+  holder         VARCHAR(255)  NOT NULL,
+  until_time     BIGINT        NOT NULL
+);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {1, "catalogue", kCatalogue},
+    {2, "several_apis", kSeveralApis},
 };
 
 }  // namespace
