@@ -105,19 +105,20 @@ absl::StatusOr<Image> Catalog::Update(const Principal& who, const std::string& i
   SR_RETURN_IF_ERROR(CheckImageId(id));
   Description checked = wanted;
   SR_RETURN_IF_ERROR(NormaliseDescription(checked));
-  absl::StatusOr<Image> image = store_.UpdateImage(id, clock_.Now(), [&](Image& current) {
+  absl::StatusOr<ChangedImage> changed = store_.UpdateImage(id, clock_.Now(), [&](Image& current) {
     SR_RETURN_IF_ERROR(CheckMayChange(who, current));
     for (const DescribedField field : fields) Replace(field, checked, current.described);
     return absl::OkStatus();
   });
-  if (absl::IsNotFound(image.status())) return NoSuchImage(id);
-  return image;
+  if (absl::IsNotFound(changed.status())) return NoSuchImage(id);
+  SR_RETURN_IF_ERROR(changed.status());
+  return changed->image;
 }
 
 absl::Status Catalog::Delete(const CallContext& context, const Principal& who,
                              const std::string& id) {
   SR_RETURN_IF_ERROR(CheckImageId(id));
-  const absl::StatusOr<Image> removed = store_.DeleteImage(
+  const absl::StatusOr<ChangedImage> removed = store_.DeleteImage(
       id, clock_.Now(), [&](const Image& current) { return CheckMayChange(who, current); });
   if (absl::IsNotFound(removed.status())) return NoSuchImage(id);
   SR_RETURN_IF_ERROR(removed.status());
@@ -125,9 +126,10 @@ absl::Status Catalog::Delete(const CallContext& context, const Principal& who,
 
   // Images of equal bytes share renditions; removing them too early only costs a remake, so neither
   // a race nor an error here matters. The original's bytes are left to the collector.
-  const absl::StatusOr<bool> referenced = store_.IsReferenced(removed->sha256);
-  if (referenced.ok() && !*referenced) {
-    blobs_.DeleteRenditions(context, removed->sha256,
+  const Digest digest = removed->image.sha256;
+  const auto referenced = store_.ReferencedAmong({&digest, 1});
+  if (referenced.ok() && referenced->empty()) {
+    blobs_.DeleteRenditions(context, digest,
                             [id, request_id = context.request_id](absl::StatusOr<int> deleted) {
                               if (deleted.ok()) return;
                               LogWarning("renditions of a deleted image stay until collected",
@@ -146,7 +148,7 @@ absl::StatusOr<Image> Catalog::PutAnalysis(const Principal& who, const std::stri
                                       " bytes of JSON; at most " +
                                       std::to_string(kMaxAnalysisBytes) + " are allowed");
   }
-  absl::StatusOr<Image> image = store_.UpdateImage(id, clock_.Now(), [&](Image& current) {
+  absl::StatusOr<ChangedImage> changed = store_.UpdateImage(id, clock_.Now(), [&](Image& current) {
     SR_RETURN_IF_ERROR(CheckMayChange(who, current));
     current.analysis[name] = json;
     if (current.analysis.size() > kMaxAttributes) {
@@ -155,8 +157,9 @@ absl::StatusOr<Image> Catalog::PutAnalysis(const Principal& who, const std::stri
     }
     return absl::OkStatus();
   });
-  if (absl::IsNotFound(image.status())) return NoSuchImage(id);
-  return image;
+  if (absl::IsNotFound(changed.status())) return NoSuchImage(id);
+  SR_RETURN_IF_ERROR(changed.status());
+  return changed->image;
 }
 
 }  // namespace stockroom::api

@@ -179,8 +179,8 @@ void DeliveryService::QueueRemake(const CallContext& context, const Deliverable&
   remakes_total_.Add();
   // When this can not be queued or the store is away, the waiting viewer is told to come back.
   executor_.SubmitAdmitted([this, what, request_id = context.request_id] {
-    const absl::StatusOr<bool> enqueued =
-        store_.EnqueueJob(what.image_id, request_id, clock_.Now());
+    const absl::StatusOr<int> enqueued =
+        store_.EnqueueJobs({&what.image_id, 1}, {.request_id = request_id}, clock_.Now());
     LogWarning("a lost rendition is made again",
                {{"image", what.image_id}, {"enqueue", enqueued.status()}}, request_id);
     on_job_();

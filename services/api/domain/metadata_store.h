@@ -270,7 +270,9 @@ class MetadataStore {
     int waiting = 0;  // free to lease now or later, of either priority
     int leased = 0;
   };
-  virtual absl::StatusOr<JobCounts> CountJobs(absl::Time now) = 0;
+  // Of the first `limit` jobs in the order of leasing, so that a large backlog costs no more than a
+  // small one.
+  virtual absl::StatusOr<JobCounts> CountJobs(absl::Time now, int limit) = 0;
   // When the next job that is not leasable yet will be: for sleeping until then.
   virtual absl::StatusOr<std::optional<absl::Time>> NextJobTime(absl::Time now) = 0;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/random/random.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
 
@@ -15,10 +16,17 @@ namespace {
 constexpr int kMaxDemand = 256;
 // One lease transaction takes at most this many jobs.
 constexpr int kLeaseBatch = 32;
+// Enough to know that there is work for everybody.
+constexpr int kCountLimit = 1000;
 constexpr int kRecordTries = 6;
 
-absl::Duration RetryPause(int attempt) {
-  return std::min(absl::Milliseconds(250) * (1 << std::min(attempt, 8)), absl::Seconds(30));
+// 0.5 s, 1 s, 2 s, … up to `longest`, each up to a quarter longer so that jobs that failed together
+// do not come back together.
+absl::Duration RetryPause(int attempt, absl::Duration longest) {
+  thread_local absl::BitGen random;
+  const absl::Duration pause =
+      std::min(absl::Milliseconds(250) * (1 << std::clamp(attempt, 0, 16)), longest);
+  return pause * absl::Uniform(random, 1.0, 1.25);
 }
 
 }  // namespace
@@ -35,6 +43,8 @@ JobDispatcher::JobDispatcher(Options options, MetadataStore& store, WorkerPool& 
       running_gauge_(metrics.GetGauge("stockroom_jobs_running", "Jobs that workers have.")),
       done_total_(metrics.GetCounter("stockroom_jobs_done_total", "Jobs completed.")),
       failed_total_(metrics.GetCounter("stockroom_jobs_failed_total", "Jobs given up.")),
+      quarantined_total_(metrics.GetCounter("stockroom_jobs_quarantined_total",
+                                            "Jobs given up as dangerous or hopeless.")),
       given_back_total_(metrics.GetCounter("stockroom_jobs_given_back_total",
                                            "Jobs put back to be tried again.")) {}
 
@@ -87,29 +97,41 @@ void JobDispatcher::Run() {
   }
 }
 
-int JobDispatcher::FreeToLease(int waiting) {
-  return std::min({waiting, workers_.Credits(), kLeaseBatch});
+// Background jobs never get the last quarter of what this api may run, so that a photograph that
+// somebody waits for finds a place at once.
+LeaseRequest JobDispatcher::NextLease(int waiting) {
+  const int credits = workers_.Credits();
+  MutexLock lock(mu_);
+  int background = 0;
+  for (const auto& [id, running] : running_) {
+    background += running.job.priority == JobPriority::kBackground ? 1 : 0;
+  }
+  const int places = static_cast<int>(running_.size()) + credits;
+  return {.holder = options_.holder,
+          .max_jobs = std::min({waiting, credits, kLeaseBatch}),
+          .max_background = std::max(0, std::max(1, places * 3 / 4) - background),
+          .now = clock_.Now(),
+          .lease = options_.lease};
 }
 
 void JobDispatcher::LookForWork() {
-  const absl::StatusOr<MetadataStore::JobCounts> counts = store_.CountJobs(clock_.Now());
+  const absl::StatusOr<MetadataStore::JobCounts> counts =
+      store_.CountJobs(clock_.Now(), kCountLimit);
   if (!counts.ok()) {
     LogWarning("can not count jobs", {{"error", counts.status()}});
     return;
   }
   int waiting = counts->waiting;
   workers_.SetDemand(std::min(waiting, kMaxDemand));
-  while (FreeToLease(waiting) > 0) {
-    const absl::StatusOr<std::vector<LeasedJob>> leased =
-        store_.LeaseJobs({.holder = options_.holder,
-                          .max_jobs = FreeToLease(waiting),
-                          .now = clock_.Now(),
-                          .lease = options_.lease});
+  for (;;) {
+    const LeaseRequest request = NextLease(waiting);
+    if (request.max_jobs <= 0) break;
+    const absl::StatusOr<std::vector<LeasedJob>> leased = store_.LeaseJobs(request);
     if (!leased.ok()) {
       LogWarning("can not lease jobs", {{"error", leased.status()}});
       break;
     }
-    if (leased->empty()) break;  // those that wait are not due yet
+    if (leased->empty()) break;  // not due yet, or others took them
     for (const LeasedJob& job : *leased) Send(job);
     waiting -= static_cast<int>(leased->size());
     workers_.SetDemand(std::clamp(waiting, 0, kMaxDemand));
@@ -170,7 +192,7 @@ void JobDispatcher::Record(const Job& job, const WorkOutcome& outcome, int tries
     Poke();
     return;
   }
-  timers_.RunAt(absl::Now() + RetryPause(tries), [this, job, outcome, tries] {
+  timers_.RunAt(absl::Now() + RetryPause(tries, absl::Seconds(10)), [this, job, outcome, tries] {
     if (!executor_.SubmitAdmitted(
             [this, job, outcome, tries] { Record(job, outcome, tries + 1); })) {
       Forget(job);
@@ -182,12 +204,15 @@ absl::Status JobDispatcher::RecordOnce(const Job& job, const WorkOutcome& outcom
   const JobRef ref{job.id, job.token};
   switch (outcome.kind) {
     case WorkOutcome::Kind::kDone: {
-      const absl::Status status = store_.CompleteJob(ref, outcome.result, clock_.Now()).status();
+      ProcessingResult result = outcome.result;
+      result.work_plan = options_.work_plan;
+      const absl::Status status = store_.CompleteJob(ref, result, clock_.Now()).status();
       if (status.ok()) done_total_.Add();
       return status;
     }
     case WorkOutcome::Kind::kBadImage: {
-      const absl::Status status = store_.FailJob(ref, outcome.message, clock_.Now()).status();
+      const absl::Status status =
+          store_.FailJob(ref, FailKind::kFailed, outcome.message, clock_.Now()).status();
       if (status.ok()) failed_total_.Add();
       return status;
     }
@@ -203,20 +228,26 @@ absl::Status JobDispatcher::RecordOnce(const Job& job, const WorkOutcome& outcom
 }
 
 absl::Status JobDispatcher::GiveBackOrFail(const Job& job, const WorkOutcome& outcome) {
-  int limit = options_.max_retries;
-  absl::Time not_before = clock_.Now() + RetryPause(job.attempt);
-  if (outcome.kind == WorkOutcome::Kind::kDecoderDied) limit = options_.max_decoder_deaths;
+  ReleaseKind kind = ReleaseKind::kAttempted;
+  absl::Time not_before = clock_.Now() + RetryPause(job.attempt, absl::Minutes(5));
+  bool hopeless = job.attempt >= options_.max_attempts;
+  if (outcome.kind == WorkOutcome::Kind::kDecoderDied) {
+    kind = ReleaseKind::kDecoderDied;
+    hopeless |= job.decoder_deaths + 1 >= options_.max_decoder_deaths;
+  }
   if (outcome.kind == WorkOutcome::Kind::kWorkerLost) {
-    limit = options_.max_worker_losses;
+    kind = ReleaseKind::kWorkerLost;
+    hopeless |= job.worker_losses + 1 >= options_.max_worker_losses;
     not_before = clock_.Now();  // the image is not at fault, and others can take it at once
   }
   const JobRef ref{job.id, job.token};
-  if (job.attempt >= limit) {
-    LogWarning("job given up",
+  if (hopeless) {
+    LogWarning("job quarantined",
                {{"image", job.image_id}, {"attempts", job.attempt}, {"reason", outcome.message}});
+    quarantined_total_.Add();
     failed_total_.Add();
     return store_
-        .FailJob(ref,
+        .FailJob(ref, FailKind::kQuarantined,
                  "given up after " + std::to_string(job.attempt) + " attempts: " + outcome.message,
                  clock_.Now())
         .status();
@@ -224,7 +255,7 @@ absl::Status JobDispatcher::GiveBackOrFail(const Job& job, const WorkOutcome& ou
   LogInfo("job given back",
           {{"image", job.image_id}, {"attempt", job.attempt}, {"reason", outcome.message}});
   given_back_total_.Add();
-  return store_.ReleaseJob(ref, ReleaseKind::kAttempted, not_before);
+  return store_.ReleaseJob(ref, kind, not_before);
 }
 
 void JobDispatcher::Forget(const Job& job) {

@@ -24,6 +24,8 @@ class JobDispatcher {
   struct Options {
     std::string holder;  // this api process, for operators who look at leases
     std::vector<NamedRecipe> presets;
+    // Recorded with each result (ProcessingResult::work_plan).
+    std::string work_plan;
     int64_t max_pixels = 0;
     // Longest that one image may take on a worker, fetching and storing included.
     absl::Duration job_deadline = absl::Seconds(60);
@@ -31,12 +33,14 @@ class JobDispatcher {
     absl::Duration lease = absl::Seconds(60);
     // How often to look for jobs that nobody announced (another api's, or those whose time comes).
     absl::Duration poll = absl::Seconds(1);
+    // Past one of these the image is quarantined.
     // An image that kills its decoder this often is at fault itself.
     int max_decoder_deaths = 3;
     // Jobs whose worker vanished: circumstances, unless it keeps happening.
     int max_worker_losses = 10;
-    // With the longest pause of 30 s between tries this rides out an hour without file server.
-    int max_retries = 100;
+    // Attempts in all. With the longest pause of 5 minutes between tries this rides out a working
+    // day without file server.
+    int max_attempts = 100;
   };
   JobDispatcher(Options options, MetadataStore& store, WorkerPool& workers, Executor& executor,
                 TimerQueue& timers, Clock& clock, Metrics& metrics);
@@ -63,7 +67,7 @@ class JobDispatcher {
 
   void Run();
   void LookForWork();
-  int FreeToLease(int waiting);
+  LeaseRequest NextLease(int waiting);
   void Send(const LeasedJob& leased);
   void RenewLeases();
   void Record(const Job& job, const WorkOutcome& outcome, int tries);
@@ -81,6 +85,7 @@ class JobDispatcher {
   Gauge& running_gauge_;
   Counter& done_total_;
   Counter& failed_total_;
+  Counter& quarantined_total_;
   Counter& given_back_total_;
 
   mutable Mutex mu_;

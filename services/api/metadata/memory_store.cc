@@ -128,9 +128,9 @@ class MemoryStore final : public MetadataStore {
     return answer;
   }
 
-  absl::StatusOr<ChangedImage> DeleteImage(
-      const std::string& id, absl::Time now, const std::function<absl::Status(const Image&)>& check,
-      const std::optional<IdempotentWrite>& once) override {
+  absl::StatusOr<ChangedImage> DeleteImage(const std::string& id, absl::Time now,
+                                           const std::function<absl::Status(const Image&)>& check,
+                                           const std::optional<IdempotentWrite>& once) override {
     ChangedImage answer;
     {
       MutexLock lock(mu_);
@@ -343,10 +343,11 @@ class MemoryStore final : public MetadataStore {
     return ids;
   }
 
-  absl::StatusOr<JobCounts> CountJobs(absl::Time now) override {
+  absl::StatusOr<JobCounts> CountJobs(absl::Time now, int limit) override {
     MutexLock lock(mu_);
     JobCounts counts;
     for (const auto& [id, row] : jobs_) {
+      if (counts.leased + counts.waiting >= limit) break;
       ++(row.leased && row.available > StoredTime(now) ? counts.leased : counts.waiting);
     }
     return counts;
@@ -366,9 +367,8 @@ class MemoryStore final : public MetadataStore {
   absl::StatusOr<std::vector<Event>> ReadEvents(int64_t position, int limit) override {
     MutexLock lock(mu_);
     if (position < trimmed_) return FeedTrimmed(position, trimmed_);
-    const auto begin = std::partition_point(events_.begin(), events_.end(), [&](const Event& e) {
-      return e.position <= position;
-    });
+    const auto begin = std::partition_point(events_.begin(), events_.end(),
+                                            [&](const Event& e) { return e.position <= position; });
     const auto count = std::min<int64_t>(std::max(limit, 0), events_.end() - begin);
     return std::vector<Event>(begin, begin + count);
   }
@@ -448,9 +448,8 @@ class MemoryStore final : public MetadataStore {
   }
 
   std::map<std::string, JobRow>::iterator JobOf(const std::string& image_id) SR_REQUIRES(mu_) {
-    return std::find_if(jobs_.begin(), jobs_.end(), [&](const auto& entry) {
-      return entry.second.job.image_id == image_id;
-    });
+    return std::find_if(jobs_.begin(), jobs_.end(),
+                        [&](const auto& entry) { return entry.second.job.image_id == image_id; });
   }
   bool MoveUp(std::map<std::string, JobRow>::iterator it, JobPriority wanted, absl::Time now)
       SR_REQUIRES(mu_) {
@@ -467,8 +466,7 @@ class MemoryStore final : public MetadataStore {
   absl::Status CheckReserved(const std::optional<IdempotentWrite>& once) SR_REQUIRES(mu_) {
     if (!once) return absl::OkStatus();
     const auto it = keys_.find({once->owner, once->key});
-    const bool held =
-        it != keys_.end() && it->second.token == once->token && !it->second.answered;
+    const bool held = it != keys_.end() && it->second.token == once->token && !it->second.answered;
     return held ? absl::OkStatus() : KeyLost(once->key);
   }
   void StoreAnswer(const std::optional<IdempotentWrite>& once, const Image& image,

@@ -57,8 +57,8 @@ absl::StatusOr<int> TrimEventRows(SqliteConnection& db, absl::Time before, int l
   int64_t last_old = 0;
   int count = 0;
   {
-    SqliteQuery query = db.Query(
-        "SELECT position, time FROM events WHERE position < ? ORDER BY position LIMIT ?");
+    SqliteQuery query =
+        db.Query("SELECT position, time FROM events WHERE position < ? ORDER BY position LIMIT ?");
     query.Bind(range.last, std::max(limit, 0));
     while (query.Step() && query.Integer(1) < absl::ToUnixMicros(before)) {
       last_old = query.Integer(0);

@@ -144,12 +144,12 @@ absl::StatusOr<int> ReleaseAllJobRows(SqliteConnection& db) {
   return static_cast<int>(images.size());
 }
 
-absl::StatusOr<MetadataStore::JobCounts> CountJobRows(SqliteConnection& db, absl::Time now) {
+absl::StatusOr<MetadataStore::JobCounts> CountJobRows(SqliteConnection& db, absl::Time now,
+                                                      int limit) {
   SqliteQuery query = db.Query(
-      "SELECT COUNT(*), COALESCE(SUM(CASE WHEN leased = 1 AND available_time > ? THEN 1 ELSE 0 "
-      "END), "
-      "0) FROM jobs");
-  query.Bind(absl::ToUnixMicros(now));
+      "SELECT COUNT(*), COALESCE(SUM(leased = 1 AND available_time > ?), 0) FROM "
+      "(SELECT leased, available_time FROM jobs ORDER BY id LIMIT ?)");
+  query.Bind(absl::ToUnixMicros(now), std::max(limit, 0));
   if (!query.Step()) return query.status();
   const int leased = static_cast<int>(query.Integer(1));
   return MetadataStore::JobCounts{.waiting = static_cast<int>(query.Integer(0)) - leased,

@@ -30,7 +30,8 @@ absl::StatusOr<bool> RenewJobRow(SqliteConnection& db, const JobRef& job, absl::
 absl::Status ReleaseJobRow(SqliteConnection& db, const JobRef& job, ReleaseKind kind,
                            absl::Time not_before);
 absl::StatusOr<int> ReleaseAllJobRows(SqliteConnection& db);
-absl::StatusOr<MetadataStore::JobCounts> CountJobRows(SqliteConnection& db, absl::Time now);
+absl::StatusOr<MetadataStore::JobCounts> CountJobRows(SqliteConnection& db, absl::Time now,
+                                                      int limit);
 absl::StatusOr<std::optional<absl::Time>> NextJobRowTime(SqliteConnection& db, absl::Time now);
 
 }  // namespace stockroom::api

@@ -51,8 +51,9 @@ absl::Status AnswerKeyRow(SqliteConnection& db, const std::optional<IdempotentWr
 absl::Status ReleaseKeyRow(SqliteConnection& db, const std::string& owner, const std::string& key,
                            int64_t token) {
   return db
-      .Query("DELETE FROM idempotency_keys WHERE owner = ? AND name = ? AND token = ? "
-             "AND answered = 0")
+      .Query(
+          "DELETE FROM idempotency_keys WHERE owner = ? AND name = ? AND token = ? "
+          "AND answered = 0")
       .Bind(owner, key, token)
       .Run();
 }
@@ -60,8 +61,9 @@ absl::Status ReleaseKeyRow(SqliteConnection& db, const std::string& owner, const
 absl::Status AmendKeyRow(SqliteConnection& db, const std::string& owner, const std::string& key,
                          int64_t token, const std::string& answer) {
   return db
-      .Query("UPDATE idempotency_keys SET answer = ? WHERE owner = ? AND name = ? AND token = ? "
-             "AND answered = 1")
+      .Query(
+          "UPDATE idempotency_keys SET answer = ? WHERE owner = ? AND name = ? AND token = ? "
+          "AND answered = 1")
       .Bind(SqliteBlob{answer}, owner, key, token)
       .Run();
 }
@@ -77,13 +79,12 @@ absl::StatusOr<int> ForgetKeyRows(SqliteConnection& db, absl::Time before, int l
 
 absl::StatusOr<bool> TakeLeaseRow(SqliteConnection& db, const std::string& name,
                                   const std::string& holder, absl::Time now, absl::Duration ttl) {
-  SR_RETURN_IF_ERROR(
-      db.Query("INSERT INTO leases (name, holder, until_time) VALUES (?, ?, ?) "
-               "ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, "
-               "until_time = excluded.until_time "
-               "WHERE leases.holder = excluded.holder OR leases.until_time <= ?")
-          .Bind(name, holder, absl::ToUnixMicros(now + ttl), absl::ToUnixMicros(now))
-          .Run());
+  SR_RETURN_IF_ERROR(db.Query("INSERT INTO leases (name, holder, until_time) VALUES (?, ?, ?) "
+                              "ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, "
+                              "until_time = excluded.until_time "
+                              "WHERE leases.holder = excluded.holder OR leases.until_time <= ?")
+                         .Bind(name, holder, absl::ToUnixMicros(now + ttl), absl::ToUnixMicros(now))
+                         .Run());
   return db.Changes() > 0;
 }
 

@@ -16,7 +16,7 @@
   "images.visibility, images.state, images.failure_reason, images.filename, images.sha256, " \
   "images.md5, images.size_bytes, images.width, images.height, images.format, "              \
   "images.media_type, images.frames, images.taken_time, images.analysis, images.tags, "      \
-  "images.attributes, images.renditions, images.create_time, images.update_time, "            \
+  "images.attributes, images.renditions, images.create_time, images.update_time, "           \
   "images.revision, images.quarantined, images.work_plan"
 
 namespace stockroom::api {

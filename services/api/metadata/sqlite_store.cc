@@ -49,8 +49,7 @@ class SqliteStore final : public MetadataStore {
       if (taken.Bind(image.id).Step()) return IdTaken(image.id);
       SR_RETURN_IF_ERROR(taken.status());
       SR_RETURN_IF_ERROR(InsertImageRow(write.db, image));
-      SR_RETURN_IF_ERROR(
-          InsertJobRow(write.db, image.id, {.request_id = created.request_id}, now));
+      SR_RETURN_IF_ERROR(InsertJobRow(write.db, image.id, {.request_id = created.request_id}, now));
       SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, created.once, image, false));
       SR_ASSIGN_OR_RETURN(const int64_t position, AppendEvent(write, kImageCreated, image, now));
       return CreatedImage{image, false, position};
@@ -102,9 +101,9 @@ class SqliteStore final : public MetadataStore {
     });
   }
 
-  absl::StatusOr<ChangedImage> DeleteImage(
-      const std::string& id, absl::Time now, const std::function<absl::Status(const Image&)>& check,
-      const std::optional<IdempotentWrite>& once) override {
+  absl::StatusOr<ChangedImage> DeleteImage(const std::string& id, absl::Time now,
+                                           const std::function<absl::Status(const Image&)>& check,
+                                           const std::optional<IdempotentWrite>& once) override {
     return Write<ChangedImage>([&](SqliteWrite& write) -> absl::StatusOr<ChangedImage> {
       SR_ASSIGN_OR_RETURN(Image image, FindImageRow(write.db, id));
       SR_RETURN_IF_ERROR(check(image));
@@ -232,9 +231,9 @@ class SqliteStore final : public MetadataStore {
     return ids;
   }
 
-  absl::StatusOr<JobCounts> CountJobs(absl::Time now) override {
+  absl::StatusOr<JobCounts> CountJobs(absl::Time now, int limit) override {
     SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
-    return CountJobRows(reading->db(), now);
+    return CountJobRows(reading->db(), now, limit);
   }
 
   absl::StatusOr<std::optional<absl::Time>> NextJobTime(absl::Time now) override {
@@ -340,8 +339,7 @@ class SqliteStore final : public MetadataStore {
                                                const NewImage& created, absl::Time now) {
     if (WantsNewJob(twin)) {
       BecomeQueued(twin, now);
-      SR_RETURN_IF_ERROR(
-          InsertJobRow(write.db, twin.id, {.request_id = created.request_id}, now));
+      SR_RETURN_IF_ERROR(InsertJobRow(write.db, twin.id, {.request_id = created.request_id}, now));
       SR_RETURN_IF_ERROR(Save(write, twin, kImageUpdated, now));
     }
     SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, created.once, twin, true));

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "services/common/base/status.h"
 #include "tests/contract/metadata/contract_fixture.h"
 
 namespace stockroom::api {
@@ -31,6 +32,86 @@ TEST_P(MetadataStoreContract, ReadsEventsAfterAPositionUpToALimit) {
   EXPECT_EQ(page[0].image_id, "b");
   EXPECT_TRUE(Value(store().ReadEvents(all[2].position, 10)).empty());
   EXPECT_TRUE(Value(store().ReadEvents(0, 0)).empty());
+}
+
+TEST_P(MetadataStoreContract, EventsSayWhoMayBeTold) {
+  NewImage upload = Upload("a");
+  upload.described.visibility = Visibility::kPrivate;
+  Value(store().CreateImage(upload, kNoon));
+  Value(store().UpdateImage("a", kNoon, [](Image& image) {
+    image.described.visibility = Visibility::kUnlisted;
+    return absl::OkStatus();
+  }));
+  Value(store().DeleteImage("a", kNoon, Allow));
+  const auto events = Events();
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[0].visibility, Visibility::kPrivate);
+  EXPECT_EQ(events[1].visibility, Visibility::kUnlisted);
+  EXPECT_EQ(events[2].visibility, Visibility::kUnlisted);
+  for (const Event& event : events) EXPECT_EQ(event.owner, "ann");
+}
+
+TEST_P(MetadataStoreContract, ForgetsOldEventsAndSaysSo) {
+  EXPECT_EQ(Value(store().GetFeedRange()).last, 0);
+  EXPECT_EQ(Value(store().TrimEvents(kNoon, 10)), 0);
+  for (int i = 0; i < 5; ++i) Create("i" + std::to_string(i), kNoon + absl::Seconds(i));
+  const auto all = Events();
+  EXPECT_EQ(Value(store().TrimEvents(kNoon + absl::Seconds(3), 2)), 2);
+  EXPECT_EQ(Value(store().TrimEvents(kNoon + absl::Seconds(3), 10)), 1);
+  EXPECT_EQ(Value(store().TrimEvents(kNoon + absl::Seconds(3), 10)), 0);
+  const auto range = Value(store().GetFeedRange());
+  EXPECT_EQ(range.trimmed, all[2].position);
+  EXPECT_EQ(range.last, all[4].position);
+  EXPECT_EQ(Code(store().ReadEvents(all[1].position, 10)), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(DetailsOf(store().ReadEvents(0, 10).status()).reason, "FEED_TRIMMED");
+  EXPECT_EQ(Events(all[2].position).size(), 2u);
+}
+
+TEST_P(MetadataStoreContract, KeepsTheNewestEventSoThatPositionsNeverGoBack) {
+  Create("a");
+  Create("b");
+  const int64_t last = Value(store().GetFeedRange()).last;
+  EXPECT_EQ(Value(store().TrimEvents(kNoon + absl::Hours(1), 10)), 1);
+  EXPECT_EQ(Value(store().GetFeedRange()).last, last);
+  EXPECT_GT(Value(store().CreateImage(Upload("c"), kNoon)).feed_position, last);
+}
+
+TEST_P(MetadataStoreContract, EveryReaderSeesTheSameOrderAndNothingAppearsBehindIt) {
+  std::atomic<bool> over = false;
+  std::vector<std::vector<std::string>> seen(2);
+  InThreads(6, [&](int t) {
+    if (t >= 2) {
+      for (int i = 0; i < 20; ++i) {
+        const std::string id = "i" + std::to_string(t * 100 + i);
+        Create(id);
+        Value(store().UpdateImage(id, kNoon, [&](Image& image) {
+          image.described.title = "new";
+          return absl::OkStatus();
+        }));
+      }
+      if (t == 2) over = true;
+      return;
+    }
+    int64_t position = 0;
+    while (!over) {
+      for (const Event& event : Value(store().ReadEvents(position, 5))) {
+        EXPECT_GT(event.position, position);
+        position = event.position;
+        seen[t].push_back(event.id);
+      }
+    }
+  });
+  const auto all = Events();
+  ASSERT_EQ(all.size(), 160u);
+  for (const auto& reader : seen) {
+    ASSERT_LE(reader.size(), all.size());
+    for (size_t i = 0; i < reader.size(); ++i) ASSERT_EQ(reader[i], all[i].id) << i;
+  }
+  std::map<std::string, int64_t> revisions;
+  for (const Event& event : all) {
+    EXPECT_GT(event.revision, revisions[event.image_id]);
+    revisions[event.image_id] = event.revision;
+  }
 }
 
 TEST_P(MetadataStoreContract, SnapshotVisitsEveryImageOnce) {

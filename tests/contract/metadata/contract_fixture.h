@@ -93,6 +93,11 @@ class MetadataStoreContract : public ::testing::TestWithParam<StoreKind> {
   Image Create(const std::string& id, absl::Time now = kNoon) {
     return Value(store().CreateImage(Upload(id), now)).image;
   }
+  int Enqueue(const std::string& id, JobPriority priority = JobPriority::kInteractive,
+              absl::Time now = kNoon) {
+    return Value(store().EnqueueJobs(std::vector<std::string>{id},
+                                     {.request_id = "request", .priority = priority}, now));
+  }
   // The only job that is free at `now`.
   LeasedJob LeaseOne(absl::Time now = kNoon, absl::Duration lease = absl::Seconds(60)) {
     auto jobs =

@@ -75,7 +75,7 @@ TEST_P(MetadataStoreContract, GivesTheSameOwnerTheImageThatHoldsTheseBytes) {
   EXPECT_GE(again.feed_position, first.feed_position);
   EXPECT_EQ(Events().size(), 1u);
   EXPECT_FALSE(Value(store().CreateImage(Upload("c", "bob", "same"), kNoon)).deduplicated);
-  EXPECT_EQ(Value(store().CountJobs(kNoon)).waiting, 2);
+  EXPECT_EQ(Value(store().CountJobs(kNoon, 1000)).waiting, 2);
 }
 
 TEST_P(MetadataStoreContract, MakesADuplicateWhereOneIsWanted) {
@@ -94,13 +94,13 @@ TEST_P(MetadataStoreContract, MakesOneImageWhenManyUploadTheSameBytesAtOnce) {
   });
   EXPECT_EQ(created, 1);
   EXPECT_EQ(Value(store().ListImages({.viewer = "ann"})).size(), 1u);
-  EXPECT_EQ(Value(store().CountJobs(kNoon)).waiting, 1);
+  EXPECT_EQ(Value(store().CountJobs(kNoon, 1000)).waiting, 1);
 }
 
 TEST_P(MetadataStoreContract, GivesAFailedImageANewJobWhenItIsUploadedAgain) {
   Value(store().CreateImage(Upload("a", "ann", "same"), kNoon));
   const LeasedJob first = LeaseOne();
-  Value(store().FailJob(Ref(first), "no", kNoon));
+  Value(store().FailJob(Ref(first), FailKind::kFailed, "no", kNoon));
   const CreatedImage again = Value(store().CreateImage(Upload("b", "ann", "same"), kNoon));
   EXPECT_TRUE(again.deduplicated);
   EXPECT_EQ(again.image.id, "a");
@@ -114,9 +114,24 @@ TEST_P(MetadataStoreContract, GivesAFailedImageANewJobWhenItIsUploadedAgain) {
             absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_P(MetadataStoreContract, DoesNotTryAQuarantinedImageAgainWhenItIsUploadedAgain) {
+  Value(store().CreateImage(Upload("a", "ann", "same"), kNoon));
+  const Image quarantined =
+      Value(store().FailJob(Ref(LeaseOne()), FailKind::kQuarantined, "it kills", kNoon));
+  EXPECT_TRUE(quarantined.quarantined);
+  const CreatedImage again = Value(store().CreateImage(Upload("b", "ann", "same"), kNoon));
+  EXPECT_TRUE(again.deduplicated);
+  EXPECT_EQ(again.image, quarantined);
+  EXPECT_EQ(Value(store().CountJobs(kNoon, 1000)).waiting, 0);
+  EXPECT_EQ(Enqueue("a"), 1);
+  const Image tried = Value(store().GetImage("a"));
+  EXPECT_EQ(tried.state, ImageState::kPending);
+  EXPECT_FALSE(tried.quarantined);
+}
+
 TEST_P(MetadataStoreContract, PrefersAWorkingTwinToAFailedOne) {
   Value(store().CreateImage(Upload("a", "ann", "same"), kNoon));
-  Value(store().FailJob(Ref(LeaseOne()), "no", kNoon));
+  Value(store().FailJob(Ref(LeaseOne()), FailKind::kFailed, "no", kNoon));
   NewImage twin = Upload("b", "ann", "same");
   twin.allow_duplicate = true;
   Value(store().CreateImage(twin, kNoon + absl::Seconds(1)));
@@ -128,7 +143,6 @@ TEST_P(MetadataStoreContract, SaysNotFoundForUnknownImages) {
   EXPECT_EQ(Code(store().UpdateImage("no", kNoon, [](Image&) { return absl::OkStatus(); })),
             absl::StatusCode::kNotFound);
   EXPECT_EQ(Code(store().DeleteImage("no", kNoon, Allow)), absl::StatusCode::kNotFound);
-  EXPECT_EQ(Code(store().EnqueueJob("no", "", kNoon)), absl::StatusCode::kNotFound);
 }
 
 TEST_P(MetadataStoreContract, GetsThoseOfManyThatExist) {
@@ -187,14 +201,16 @@ TEST_P(MetadataStoreContract, ListCursorsNeitherSkipNorRepeatWhileImagesComeAndG
 
 TEST_P(MetadataStoreContract, StoresOnlyDescriptionAndAnalysisOfAnEdit) {
   Create("a");
-  const Image updated = Value(store().UpdateImage("a", kNoon + absl::Seconds(5), [](Image& image) {
-    image.described.title = "new";
-    image.analysis["mine"] = "{}";
-    image.owner = "thief";
-    image.revision = 99;
-    image.state = ImageState::kReady;
-    return absl::OkStatus();
-  }));
+  const ChangedImage changed =
+      Value(store().UpdateImage("a", kNoon + absl::Seconds(5), [](Image& image) {
+        image.described.title = "new";
+        image.analysis["mine"] = "{}";
+        image.owner = "thief";
+        image.revision = 99;
+        image.state = ImageState::kReady;
+        return absl::OkStatus();
+      }));
+  const Image& updated = changed.image;
   EXPECT_EQ(updated.described.title, "new");
   EXPECT_EQ(updated.analysis.at("mine"), "{}");
   EXPECT_EQ(updated.owner, "ann");
@@ -205,6 +221,7 @@ TEST_P(MetadataStoreContract, StoresOnlyDescriptionAndAnalysisOfAnEdit) {
   EXPECT_EQ(Value(store().GetImage("a")), updated);
   EXPECT_THAT(EventTypes(), ElementsAre(kImageCreated, kImageUpdated));
   EXPECT_EQ(Events().back().revision, 2);
+  EXPECT_EQ(Events().back().position, changed.feed_position);
 }
 
 TEST_P(MetadataStoreContract, ChangesNothingWhenAnEditFails) {
@@ -228,7 +245,8 @@ TEST_P(MetadataStoreContract, ChangesNothingWhenAnEditFails) {
 TEST_P(MetadataStoreContract, WritesNothingForAnEditThatChangesNothing) {
   const Image before = Create("a");
   EXPECT_EQ(Value(store().UpdateImage("a", kNoon + absl::Seconds(1),
-                                      [](Image&) { return absl::OkStatus(); })),
+                                      [](Image&) { return absl::OkStatus(); }))
+                .image,
             before);
   EXPECT_EQ(Events().size(), 1u);
 }
@@ -251,9 +269,11 @@ TEST_P(MetadataStoreContract, LosesNoEditAmongConcurrentOnes) {
 
 TEST_P(MetadataStoreContract, RemovesAnImageWithItsJobs) {
   const Image before = Create("a");
-  EXPECT_EQ(Value(store().DeleteImage("a", kNoon, Allow)), before);
+  const ChangedImage removed = Value(store().DeleteImage("a", kNoon, Allow));
+  EXPECT_EQ(removed.image, before);
+  EXPECT_EQ(removed.feed_position, Events().back().position);
   EXPECT_EQ(Code(store().GetImage("a")), absl::StatusCode::kNotFound);
-  EXPECT_EQ(Value(store().CountJobs(kNoon)).waiting, 0);
+  EXPECT_EQ(Value(store().CountJobs(kNoon, 1000)).waiting, 0);
   EXPECT_THAT(EventTypes(), ElementsAre(kImageCreated, kImageDeleted));
   EXPECT_GT(Events().back().revision, before.revision);
   EXPECT_EQ(Code(store().DeleteImage("a", kNoon, Allow)), absl::StatusCode::kNotFound);
@@ -267,18 +287,22 @@ TEST_P(MetadataStoreContract, KeepsAnImageWhoseDeletionIsRefused) {
   });
   EXPECT_EQ(Code(refused), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(Value(store().GetImage("a")), before);
-  EXPECT_EQ(Value(store().CountJobs(kNoon)).waiting, 1);
+  EXPECT_EQ(Value(store().CountJobs(kNoon, 1000)).waiting, 1);
   EXPECT_EQ(Events().size(), 1u);
 }
 
 TEST_P(MetadataStoreContract, KnowsWhichBytesAreReferenced) {
-  EXPECT_FALSE(Value(store().IsReferenced(Digest::Of("x"))));
+  const std::vector<Digest> asked = {Digest::Of("x"), Digest::Of("y"), Digest::Of("z")};
+  EXPECT_THAT(Value(store().ReferencedAmong(asked)), IsEmpty());
+  EXPECT_THAT(Value(store().ReferencedAmong({})), IsEmpty());
   Value(store().CreateImage(Upload("a", "ann", "x"), kNoon));
   Value(store().CreateImage(Upload("b", "bob", "x"), kNoon));
+  Value(store().CreateImage(Upload("c", "bob", "z"), kNoon));
   Value(store().DeleteImage("a", kNoon, Allow));
-  EXPECT_TRUE(Value(store().IsReferenced(Digest::Of("x"))));
+  EXPECT_THAT(Value(store().ReferencedAmong(asked)),
+              UnorderedElementsAre(Digest::Of("x"), Digest::Of("z")));
   Value(store().DeleteImage("b", kNoon, Allow));
-  EXPECT_FALSE(Value(store().IsReferenced(Digest::Of("x"))));
+  EXPECT_THAT(Value(store().ReferencedAmong(asked)), UnorderedElementsAre(Digest::Of("z")));
 }
 
 }  // namespace stockroom::api

@@ -1,6 +1,7 @@
 // The MetadataStore contract: jobs.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <set>
@@ -25,9 +26,17 @@ TEST_P(MetadataStoreContract, LeasesTheOldestJobsFirstWithTheirImages) {
   EXPECT_EQ(jobs[0].job.lease_until, kNoon + absl::Seconds(69));
   EXPECT_EQ(Value(store().GetImage("c")).state, ImageState::kPending);
   EXPECT_EQ(Events().size(), 3u);
-  const auto counts = Value(store().CountJobs(kNoon + absl::Seconds(9)));
+  const auto counts = Value(store().CountJobs(kNoon + absl::Seconds(9), 1000));
   EXPECT_EQ(counts.waiting, 1);
   EXPECT_EQ(counts.leased, 2);
+}
+
+TEST_P(MetadataStoreContract, CountsNoMoreJobsThanAskedFor) {
+  for (int i = 0; i < 5; ++i) Create("i" + std::to_string(i), kNoon + absl::Seconds(i));
+  Value(store().LeaseJobs({.max_jobs = 2, .now = kNoon + absl::Seconds(9)}));
+  const auto counts = Value(store().CountJobs(kNoon + absl::Seconds(9), 4));
+  EXPECT_EQ(counts.leased, 2);
+  EXPECT_EQ(counts.waiting, 2);
 }
 
 TEST_P(MetadataStoreContract, LeasesAJobToOneOfManyThreads) {
@@ -75,7 +84,7 @@ TEST_P(MetadataStoreContract, RecordsWhatAWorkerFound) {
   EXPECT_EQ(Value(store().GetImage("a")), done);
   EXPECT_EQ(Events().back().type, kImageReady);
   EXPECT_EQ(Events().back().revision, done.revision);
-  const auto counts = Value(store().CountJobs(kNoon));
+  const auto counts = Value(store().CountJobs(kNoon, 1000));
   EXPECT_EQ(counts.waiting + counts.leased, 0);
 }
 
@@ -86,7 +95,7 @@ TEST_P(MetadataStoreContract, RefusesEveryWriteUnderALostToken) {
   const Image before = Value(store().GetImage("a"));
   const auto refused = absl::StatusCode::kFailedPrecondition;
   EXPECT_EQ(Code(store().CompleteJob(lost, Processed(), kNoon)), refused);
-  EXPECT_EQ(Code(store().FailJob(lost, "no", kNoon)), refused);
+  EXPECT_EQ(Code(store().FailJob(lost, FailKind::kFailed, "no", kNoon)), refused);
   EXPECT_EQ(Code(store().ReleaseJob(lost, ReleaseKind::kAttempted, kNoon)), refused);
   EXPECT_TRUE(Value(store().RenewLeases(std::vector<JobRef>{lost}, kNoon)).empty());
   EXPECT_EQ(Value(store().GetImage("a")), before);
@@ -102,7 +111,7 @@ TEST_P(MetadataStoreContract, RefusesAWriteWithoutALease) {
             absl::StatusCode::kOk);
   const auto refused = absl::StatusCode::kFailedPrecondition;
   EXPECT_EQ(Code(store().CompleteJob(released, Processed(), kNoon)), refused);
-  EXPECT_EQ(Code(store().FailJob(released, "no", kNoon)), refused);
+  EXPECT_EQ(Code(store().FailJob(released, FailKind::kFailed, "no", kNoon)), refused);
   EXPECT_EQ(Code(store().ReleaseJob(released, ReleaseKind::kNotBegun, kNoon)), refused);
   EXPECT_TRUE(Value(store().RenewLeases(std::vector<JobRef>{released}, kNoon)).empty());
   EXPECT_EQ(Code(store().CompleteJob({"no-such-job", 1}, Processed(), kNoon)), refused);
@@ -125,39 +134,41 @@ TEST_P(MetadataStoreContract, RenewsTheLeasesThatAreHeld) {
 
 TEST_P(MetadataStoreContract, FailsAnImageWithAReason) {
   Create("a");
-  const Image failed = Value(store().FailJob(Ref(LeaseOne()), "not an image: ünlesbar", kNoon));
+  const Image failed =
+      Value(store().FailJob(Ref(LeaseOne()), FailKind::kFailed, "not an image: ünlesbar", kNoon));
   EXPECT_EQ(failed.state, ImageState::kFailed);
   EXPECT_EQ(failed.failure_reason, "not an image: ünlesbar");
   EXPECT_EQ(Value(store().GetImage("a")), failed);
   EXPECT_EQ(Events().back().type, kImageFailed);
   EXPECT_EQ(Events().back().revision, failed.revision);
-  EXPECT_EQ(Value(store().CountJobs(kNoon)).waiting, 0);
+  EXPECT_EQ(Value(store().CountJobs(kNoon, 1000)).waiting, 0);
 }
 
 TEST_P(MetadataStoreContract, RecordsAFailureWhoseReasonIsNotText) {
   Create("a");
-  EXPECT_EQ(Value(store().FailJob(Ref(LeaseOne()), "bad \xff\x01", kNoon)).failure_reason,
+  EXPECT_EQ(Value(store().FailJob(Ref(LeaseOne()), FailKind::kFailed, "bad \xff\x01", kNoon))
+                .failure_reason,
             "bad ??");
 }
 
 TEST_P(MetadataStoreContract, KeepsAReadyImageReadyWhateverBecomesOfItsNextJob) {
   const Image ready = MakeReady("a");
-  EXPECT_TRUE(Value(store().EnqueueJob("a", "request", kNoon)));
-  EXPECT_FALSE(Value(store().EnqueueJob("a", "request", kNoon)));
+  EXPECT_EQ(Enqueue("a"), 1);
+  EXPECT_EQ(Enqueue("a"), 0);
   const LeasedJob first = LeaseOne();
   EXPECT_EQ(first.image, ready);
   EXPECT_EQ(Code(store().ReleaseJob(Ref(first), ReleaseKind::kAttempted, kNoon)),
             absl::StatusCode::kOk);
   EXPECT_EQ(Value(store().GetImage("a")).state, ImageState::kReady);
-  EXPECT_EQ(Value(store().FailJob(Ref(LeaseOne()), "worse luck", kNoon)), ready);
+  EXPECT_EQ(Value(store().FailJob(Ref(LeaseOne()), FailKind::kFailed, "worse luck", kNoon)), ready);
   EXPECT_EQ(Value(store().GetImage("a")), ready);
-  EXPECT_EQ(Value(store().CountJobs(kNoon)).waiting, 0);
+  EXPECT_EQ(Value(store().CountJobs(kNoon, 1000)).waiting, 0);
 }
 
 TEST_P(MetadataStoreContract, MakesAFailedImagePendingWhenAJobIsEnqueued) {
   Create("a");
-  Value(store().FailJob(Ref(LeaseOne()), "no", kNoon));
-  EXPECT_TRUE(Value(store().EnqueueJob("a", "request", kNoon)));
+  Value(store().FailJob(Ref(LeaseOne()), FailKind::kFailed, "no", kNoon));
+  EXPECT_EQ(Enqueue("a"), 1);
   EXPECT_EQ(Value(store().GetImage("a")).state, ImageState::kPending);
   EXPECT_EQ(Events().back().type, kImageUpdated);
 }
@@ -178,6 +189,89 @@ TEST_P(MetadataStoreContract, CountsAnAttemptUnlessTheJobWasNotBegun) {
   EXPECT_GT(third.job.token, second.job.token);
 }
 
+TEST_P(MetadataStoreContract, CountsHowAttemptsEnded) {
+  Create("a");
+  for (const ReleaseKind kind : {ReleaseKind::kDecoderDied, ReleaseKind::kWorkerLost,
+                                 ReleaseKind::kDecoderDied, ReleaseKind::kAttempted}) {
+    ASSERT_EQ(Code(store().ReleaseJob(Ref(LeaseOne()), kind, kNoon)), absl::StatusCode::kOk);
+  }
+  const Job job = LeaseOne().job;
+  EXPECT_EQ(job.attempt, 5);
+  EXPECT_EQ(job.decoder_deaths, 2);
+  EXPECT_EQ(job.worker_losses, 1);
+}
+
+TEST_P(MetadataStoreContract, LeasesInteractiveJobsBeforeBackgroundOnes) {
+  MakeReady("old");
+  MakeReady("older");
+  EXPECT_EQ(Enqueue("old", JobPriority::kBackground), 1);
+  EXPECT_EQ(Enqueue("older", JobPriority::kBackground, kNoon + absl::Seconds(1)), 1);
+  Create("new", kNoon + absl::Seconds(2));
+  const absl::Time later = kNoon + absl::Seconds(9);
+  const auto first = Value(store().LeaseJobs({.max_jobs = 2, .max_background = 0, .now = later}));
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].image.id, "new");
+  EXPECT_EQ(first[0].job.priority, JobPriority::kInteractive);
+  const auto rest = Value(store().LeaseJobs({.max_jobs = 9, .max_background = 1, .now = later}));
+  ASSERT_EQ(rest.size(), 1u);
+  EXPECT_EQ(rest[0].image.id, "old");
+  EXPECT_EQ(rest[0].job.priority, JobPriority::kBackground);
+}
+
+TEST_P(MetadataStoreContract, MovesAWaitingJobUpWhenSomebodyWaitsForIt) {
+  MakeReady("a");
+  EXPECT_EQ(Enqueue("a", JobPriority::kBackground), 1);
+  ASSERT_EQ(
+      Code(store().ReleaseJob(Ref(LeaseOne()), ReleaseKind::kDecoderDied, kNoon + absl::Hours(1))),
+      absl::StatusCode::kOk);
+  EXPECT_EQ(Enqueue("a", JobPriority::kBackground), 0);
+  EXPECT_EQ(Enqueue("a", JobPriority::kInteractive), 1);
+  EXPECT_EQ(Enqueue("a", JobPriority::kInteractive), 0);
+  const LeasedJob leased = LeaseOne();
+  EXPECT_EQ(leased.job.priority, JobPriority::kInteractive);
+  EXPECT_EQ(leased.job.decoder_deaths, 1);
+  EXPECT_EQ(leased.job.attempt, 2);
+}
+
+TEST_P(MetadataStoreContract, LeavesALeasedJobWhereItIs) {
+  MakeReady("a");
+  EXPECT_EQ(Enqueue("a", JobPriority::kBackground), 1);
+  const JobRef held = Ref(LeaseOne());
+  EXPECT_EQ(Enqueue("a", JobPriority::kInteractive), 0);
+  EXPECT_EQ(Code(store().CompleteJob(held, Processed(), kNoon)), absl::StatusCode::kOk);
+}
+
+TEST_P(MetadataStoreContract, EnqueuesManyImagesAndPassesOverThoseThatDoNotExist) {
+  MakeReady("a");
+  MakeReady("b");
+  Create("c");
+  const std::vector<std::string> ids = {"b", "no", "a", "c", "a"};
+  EXPECT_EQ(Value(store().EnqueueJobs(ids, {.priority = JobPriority::kBackground}, kNoon)), 2);
+  EXPECT_EQ(Value(store().CountJobs(kNoon, 1000)).waiting, 3);
+  EXPECT_EQ(Value(store().EnqueueJobs({}, {}, kNoon)), 0);
+}
+
+TEST_P(MetadataStoreContract, ListsImagesOfAnotherPlanThatHaveNoJob) {
+  for (const char* id : {"a", "b", "c", "d", "e", "f"}) Create(id);
+  for (const char* plan : {"old", "new", "old"}) {  // a, b, c
+    ProcessingResult result = Processed();
+    result.work_plan = plan;
+    const Image done = Value(store().CompleteJob(Ref(LeaseOne()), result, kNoon));
+    EXPECT_EQ(done.work_plan, plan);
+  }
+  Value(store().FailJob(Ref(LeaseOne()), FailKind::kFailed, "no", kNoon));       // d
+  Value(store().FailJob(Ref(LeaseOne()), FailKind::kQuarantined, "no", kNoon));  // e
+  const auto outdated = Value(store().ListOutdated("new", "", 10));
+  EXPECT_EQ(outdated.size(), 3u);
+  EXPECT_TRUE(std::is_sorted(outdated.begin(), outdated.end()));
+  EXPECT_EQ(Value(store().ListOutdated("", "", 10)).size(), 4u);
+  EXPECT_EQ(Value(store().ListOutdated("new", "", 1)), (std::vector<std::string>{outdated[0]}));
+  EXPECT_EQ(Value(store().ListOutdated("new", outdated[0], 10)),
+            (std::vector<std::string>{outdated[1], outdated[2]}));
+  EXPECT_EQ(Enqueue(outdated[1]), 1);
+  EXPECT_EQ(Value(store().ListOutdated("new", "", 10)).size(), 2u);
+}
+
 TEST_P(MetadataStoreContract, DoesNotLeaseAReleasedJobBeforeItsTime) {
   Create("a");
   const absl::Time later = kNoon + absl::Seconds(30);
@@ -185,7 +279,7 @@ TEST_P(MetadataStoreContract, DoesNotLeaseAReleasedJobBeforeItsTime) {
             absl::StatusCode::kOk);
   EXPECT_TRUE(Value(store().LeaseJobs({.max_jobs = 1, .now = later - absl::Seconds(1)})).empty());
   EXPECT_EQ(Value(store().NextJobTime(kNoon)), later);
-  EXPECT_EQ(Value(store().CountJobs(kNoon)).waiting, 1);
+  EXPECT_EQ(Value(store().CountJobs(kNoon, 1000)).waiting, 1);
   EXPECT_EQ(Value(store().NextJobTime(later)), std::nullopt);
   LeaseOne(later);
 }
@@ -196,7 +290,7 @@ TEST_P(MetadataStoreContract, ForgetsTheLeasedJobOfADeletedImage) {
   Value(store().DeleteImage("a", kNoon, Allow));
   const auto refused = absl::StatusCode::kFailedPrecondition;
   EXPECT_EQ(Code(store().CompleteJob(job, Processed(), kNoon)), refused);
-  EXPECT_EQ(Code(store().FailJob(job, "no", kNoon)), refused);
+  EXPECT_EQ(Code(store().FailJob(job, FailKind::kFailed, "no", kNoon)), refused);
   EXPECT_EQ(Code(store().ReleaseJob(job, ReleaseKind::kAttempted, kNoon)), refused);
   EXPECT_TRUE(Value(store().RenewLeases(std::vector<JobRef>{job}, kNoon)).empty());
   EXPECT_EQ(Code(store().GetImage("a")), absl::StatusCode::kNotFound);

@@ -8,6 +8,7 @@
 #include "tests/contract/metadata/contract_fixture.h"
 #include "tests/contract/metadata/contract_images.h"
 #include "tests/contract/metadata/contract_jobs.h"
+#include "tests/contract/metadata/contract_keys.h"
 
 namespace stockroom::api {
 

@@ -15,6 +15,9 @@
 #include <sstream>
 #include <thread>
 
+#include "services/api/metadata/migrations/sqlite_migrations.h"
+#include "services/api/metadata/sqlite_connection.h"
+#include "services/api/metadata/sqlite_migrate.h"
 #include "services/common/base/status.h"
 #include "tests/contract/metadata/contract_fixture.h"
 #include "tests/contract/metadata/temp_folder.h"
@@ -65,11 +68,49 @@ TEST_F(SqliteStoreTest, KeepsEverythingAcrossAReopening) {
   }
   auto store = Value(Open());
   EXPECT_EQ(Value(store->GetImage("a")), before);
-  EXPECT_EQ(Value(store->CountJobs(kNoon)).waiting, 1);
+  EXPECT_EQ(Value(store->CountJobs(kNoon, 1000)).waiting, 1);
   const auto again = Value(store->ReadEvents(0, 10));
   ASSERT_EQ(again.size(), events.size());
   EXPECT_EQ(again.back().id, events.back().id);
-  EXPECT_EQ(Sql(path_, "SELECT COUNT(*) FROM schema_migrations"), "1");
+  EXPECT_EQ(Sql(path_, "SELECT COUNT(*) FROM schema_migrations"), "2");
+}
+
+TEST_F(SqliteStoreTest, BringsADatabaseOfTheFirstSchemaToTheNewestWithEverythingInIt) {
+  std::filesystem::create_directories(std::filesystem::path(path_).parent_path());
+  {
+    const auto db =
+        Value(SqliteConnection::Open(path_, SqliteConnection::Mode::kCreate, absl::Seconds(1)));
+    ASSERT_TRUE(Migrate(*db, SqliteMigrations().first(1), kNoon).ok());
+  }
+  const std::string row =
+      "'ann', 't', '', '', 3, 2, '', 'f.jpg', zeroblob(32), zeroblob(16), 9, 0, 0, '', '', 0, "
+      "NULL, "
+      "'{}', '[]', '{}', '[]', 1700000000000000, 1700000000000000, 1)";
+  Sql(path_, "INSERT INTO images VALUES ('a', " + row);
+  Sql(path_, "INSERT INTO images VALUES ('b', " + row);
+  Sql(path_,
+      "INSERT INTO jobs VALUES ('018bcfe5-6800-7000-8000-00000000000b', 'b', 'r', 2, 7, 1, 'x',"
+      " 1700000000000000, 1700000000000002)");
+  Sql(path_,
+      "INSERT INTO jobs VALUES ('018bcfe5-6800-7000-8000-00000000000a', 'a', 'r', 0, 0, 0, '',"
+      " 1700000000000000, 1700000000000001)");
+  Sql(path_, "INSERT INTO events VALUES (1, 'e1', 'image.created', 'a', 1, 1700000000000000)");
+  Sql(path_, "INSERT INTO events VALUES (2, 'e2', 'image.deleted', 'gone', 2, 1700000000000000)");
+
+  auto store = Value(Open());
+  const auto jobs = Value(store->LeaseJobs({.max_jobs = 9, .now = kNoon + absl::Hours(1)}));
+  ASSERT_EQ(jobs.size(), 2u);
+  EXPECT_EQ(jobs[0].image.id, "a");
+  EXPECT_EQ(jobs[1].image.id, "b");
+  EXPECT_EQ(jobs[1].job.attempt, 3);
+  EXPECT_EQ(jobs[1].job.token, 8);
+  EXPECT_EQ(jobs[1].job.priority, JobPriority::kInteractive);
+  const auto events = Value(store->ReadEvents(0, 9));
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].owner, "ann");
+  EXPECT_EQ(events[0].visibility, Visibility::kPrivate);
+  EXPECT_EQ(events[1].owner, "");
+  EXPECT_EQ(events[1].visibility, Visibility::kPrivate);
 }
 
 TEST_F(SqliteStoreTest, RefusesASecondOpenerAndNamesTheLock) {
@@ -197,7 +238,7 @@ TEST_F(SqliteStoreTest, UndoesWhatAFailedCallHadWritten) {
       "BEGIN SELECT RAISE(ABORT, 'refused'); END");
   EXPECT_EQ(Code(store->CreateImage(Upload("b"), kNoon)), absl::StatusCode::kInternal);
   EXPECT_EQ(Code(store->GetImage("b")), absl::StatusCode::kNotFound);
-  EXPECT_EQ(Value(store->CountJobs(kNoon)).waiting, 1);
+  EXPECT_EQ(Value(store->CountJobs(kNoon, 1000)).waiting, 1);
 }
 
 TEST_F(SqliteStoreTest, SaysUnavailableWhileAnotherProgramHoldsTheDatabase) {
@@ -288,7 +329,7 @@ TEST_F(SqliteStoreTest, HoldsEveryAcknowledgedImageAfterAKill) {
     }
     // Rows, jobs and events came together.
     const auto images = Value(store->ListImages({.viewer = "ann", .limit = 1 << 20}));
-    EXPECT_EQ(static_cast<int>(images.size()), Value(store->CountJobs(kNoon)).waiting);
+    EXPECT_EQ(static_cast<int>(images.size()), Value(store->CountJobs(kNoon, 1000)).waiting);
     EXPECT_EQ(images.size(), Value(store->ReadEvents(0, 1 << 20)).size());
     store.reset();
     EXPECT_EQ(Sql(path_, "PRAGMA integrity_check"), "ok");

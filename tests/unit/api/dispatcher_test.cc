@@ -37,6 +37,7 @@ class DispatcherTest : public Backstage {
   MemoryWorkerPool pool_;
   JobDispatcher dispatcher_{{.holder = "test",
                              .presets = {{"thumb", "fit=1x1/format=jpeg/q=80"}},
+                             .work_plan = "plan-1",
                              .max_pixels = 77,
                              .poll = absl::Milliseconds(20),
                              .max_decoder_deaths = 2,
@@ -109,6 +110,51 @@ TEST_F(DispatcherTest, AnImageThatKeepsKillingItsDecoderIsGivenUp) {
   Await(id, ImageState::kFailed);
 }
 
+TEST_F(DispatcherTest, AnImageThatIsGivenUpIsQuarantinedAndABadOneIsNot) {
+  const std::string deadly = Queue("a");
+  for (int i = 0; i < 2; ++i) {
+    pool_.GiveCredits(1);
+    ASSERT_EQ(pool_.AwaitJob().image_id, deadly);
+    pool_.Finish(deadly, Outcome(WorkOutcome::Kind::kDecoderDied));
+  }
+  const Image image = Await(deadly, ImageState::kFailed);
+  EXPECT_TRUE(image.quarantined);
+  EXPECT_NE(image.failure_reason.find("because"), std::string::npos);
+  const std::string bad = Queue("b");
+  pool_.GiveCredits(1);
+  pool_.AwaitJob();
+  pool_.Finish(bad, Outcome(WorkOutcome::Kind::kBadImage));
+  EXPECT_FALSE(Await(bad, ImageState::kFailed).quarantined);
+}
+
+TEST_F(DispatcherTest, WorkersThatVanishDoNotCountAsDecoderDeaths) {
+  const std::string id = Queue("a");
+  for (const auto kind : {WorkOutcome::Kind::kWorkerLost, WorkOutcome::Kind::kDecoderDied,
+                          WorkOutcome::Kind::kDone}) {
+    pool_.GiveCredits(1);
+    ASSERT_EQ(pool_.AwaitJob().image_id, id);
+    pool_.Finish(id, Outcome(kind));
+  }
+  EXPECT_EQ(Await(id, ImageState::kReady).work_plan, "plan-1");
+}
+
+TEST_F(DispatcherTest, BackgroundWorkLeavesRoomForAPhotographThatSomebodyWaitsFor) {
+  std::vector<std::string> old;
+  for (int i = 0; i < 5; ++i) {
+    old.push_back(Queue("old" + std::to_string(i)));
+    pool_.GiveCredits(1);
+    pool_.AwaitJob();
+    pool_.Finish(old.back(), Outcome(WorkOutcome::Kind::kDone));
+    Await(old.back(), ImageState::kReady);
+  }
+  ASSERT_EQ(*store_->EnqueueJobs(old, {.priority = JobPriority::kBackground}, absl::Now()), 5);
+  pool_.GiveCredits(4);
+  dispatcher_.Poke();
+  for (int i = 0; i < 3; ++i) pool_.AwaitJob();
+  const std::string urgent = Queue("new");
+  EXPECT_EQ(pool_.AwaitJob().image_id, urgent);
+}
+
 TEST_F(DispatcherTest, AResultForADeletedImageChangesNothing) {
   const std::string id = Queue("a");
   pool_.GiveCredits(1);
@@ -128,7 +174,7 @@ TEST_F(DispatcherTest, DrainGivesRunningJobsBack) {
   pool_.AwaitJob();
   dispatcher_.Drain(absl::ZeroDuration());
   Await(id, ImageState::kPending);
-  EXPECT_EQ(store_->CountJobs(absl::Now())->waiting, 1);
+  EXPECT_EQ(store_->CountJobs(absl::Now(), 1000)->waiting, 1);
 }
 
 }  // namespace

@@ -136,8 +136,10 @@ TEST_F(UploadsTest, AWaitingUploaderIsToldWhyAnImageFailed) {
   session->Finish([&](absl::StatusOr<CreatedImage> r) { done.set_value(std::move(r)); });
   while (completions_.waiting() == 0) std::this_thread::yield();
   const LeasedJob leased = Lease();
-  ASSERT_TRUE(
-      store_->FailJob({leased.job.id, leased.job.token}, "it is cut off", absl::Now()).ok());
+  ASSERT_TRUE(store_
+                  ->FailJob({leased.job.id, leased.job.token}, FailKind::kFailed, "it is cut off",
+                            absl::Now())
+                  .ok());
   completions_.Notify(leased.image.id);
   const absl::Status status = done.get_future().get().status();
   EXPECT_EQ(DetailsOf(status).reason, "BAD_IMAGE");
