@@ -55,7 +55,7 @@ void SqliteQuery::BindOne(std::string_view value) {
       sqlite3_bind_text64(statement_, ++bound_, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
-void SqliteQuery::BindOne(SqliteBlob value) {
+void SqliteQuery::BindOne(SqlBlob value) {
   if (!status_.ok()) return;
   const char* data = value.bytes.data() != nullptr ? value.bytes.data() : "";
   Check(sqlite3_bind_blob64(statement_, ++bound_, data, value.bytes.size(), SQLITE_TRANSIENT));

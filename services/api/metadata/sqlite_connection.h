@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/api/metadata/sql_blob.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -21,10 +22,6 @@ namespace stockroom::api {
 // BUSY, LOCKED, IOERR, PROTOCOL and CANTOPEN are UNAVAILABLE; FULL and NOMEM RESOURCE_EXHAUSTED;
 // CORRUPT and NOTADB DATA_LOSS; all else INTERNAL.
 absl::Status SqliteError(int code, std::string_view message, std::string_view doing);
-
-struct SqliteBlob {
-  std::string_view bytes;
-};
 
 // A use of a prepared statement; the first error sticks, later calls do nothing. Its destruction
 // gives the statement back to the connection, which must outlive it.
@@ -62,7 +59,7 @@ class SqliteQuery {
   void BindOne(std::string_view value);
   void BindOne(const std::string& value) { BindOne(std::string_view(value)); }
   void BindOne(const char* value) { BindOne(std::string_view(value)); }
-  void BindOne(SqliteBlob value);
+  void BindOne(SqlBlob value);
   void BindOne(const std::optional<int64_t>& value);
   void Check(int code);
 

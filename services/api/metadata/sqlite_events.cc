@@ -8,17 +8,15 @@
 
 namespace stockroom::api {
 
-absl::StatusOr<int64_t> AppendEvent(SqliteWrite& write, const char* type, const Image& image,
-                                    absl::Time now) {
-  SR_RETURN_IF_ERROR(
-      write.db
-          .Query("INSERT INTO events (id, type, image_id, revision, time, owner, visibility) "
-                 "VALUES (?, ?, ?, ?, ?, ?, ?)")
-          .Bind(NewUuidV7(now), type, image.id, image.revision, absl::ToUnixMicros(now),
-                image.owner, static_cast<int>(image.described.visibility))
-          .Run());
-  write.wrote_event = true;
-  return write.db.LastInsertId();
+absl::Status AppendEvent(SqliteConnection& db, const char* type, const Image& image,
+                         absl::Time now) {
+  return db
+      .Query(
+          "INSERT INTO events (id, type, image_id, revision, time, owner, visibility) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?)")
+      .Bind(NewUuidV7(now), type, image.id, image.revision, absl::ToUnixMicros(now), image.owner,
+            static_cast<int>(image.described.visibility))
+      .Run();
 }
 
 absl::StatusOr<MetadataStore::FeedRange> ReadFeedRange(SqliteConnection& db) {

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "services/common/base/digest.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
 
@@ -18,19 +17,13 @@ constexpr char kBookkeeping[] =
     "  checksum   VARCHAR(64)  NOT NULL,"
     "  applied_at BIGINT       NOT NULL)";
 
-absl::Status Refuse(std::string_view reason, std::string message) {
-  return MakeStatus(absl::StatusCode::kFailedPrecondition, message,
-                    {.reason = std::string(reason)});
-}
-
 absl::Status EnsureBookkeeping(SqliteConnection& db) {
   SqliteQuery tables =
       db.Query("SELECT COUNT(*), COALESCE(SUM(name = 'schema_migrations'), 0) FROM sqlite_master");
   if (!tables.Step()) return tables.status();
   if (tables.Integer(1) > 0) return absl::OkStatus();
   if (tables.Integer(0) > 0) {
-    return Refuse("DATABASE_FOREIGN",
-                  "the file holds tables of another program; name a file of Stockroom's own");
+    return ForeignDatabase("a file");
   }
   // Nothing may create a table while a statement reads the schema.
   tables.Step();
@@ -52,7 +45,7 @@ absl::Status Apply(SqliteConnection& db, const Migration& step, absl::Time now) 
     status = db.Query(
                    "INSERT INTO schema_migrations (version, name, checksum, applied_at) "
                    "VALUES (?, ?, ?, ?)")
-                 .Bind(step.version, step.name, Digest::Of(step.sql).hex(), absl::ToUnixMicros(now))
+                 .Bind(step.version, step.name, ChecksumOf(step), absl::ToUnixMicros(now))
                  .Run();
   }
   if (status.ok()) status = db.Script("COMMIT");
@@ -69,22 +62,7 @@ absl::Status Apply(SqliteConnection& db, const Migration& step, absl::Time now) 
 absl::Status Migrate(SqliteConnection& db, std::span<const Migration> steps, absl::Time now) {
   SR_RETURN_IF_ERROR(EnsureBookkeeping(db));
   SR_ASSIGN_OR_RETURN(const auto applied, Applied(db));
-  const int newest = steps.empty() ? 0 : steps.back().version;
-  if (!applied.empty() && applied.rbegin()->first > newest) {
-    return Refuse("DATABASE_TOO_NEW",
-                  absl::StrCat("the database has schema version ", applied.rbegin()->first,
-                               " but this Stockroom knows only up to ", newest,
-                               "; start the newer Stockroom that made it"));
-  }
-  for (const Migration& step : steps) {
-    const auto it = applied.find(step.version);
-    if (it != applied.end() && it->second != Digest::Of(step.sql).hex()) {
-      return Refuse("MIGRATION_ALTERED",
-                    absl::StrCat("migration ", step.version, " (", step.name,
-                                 ") of the database differs from this Stockroom's; it was made by "
-                                 "a changed build and needs a person"));
-    }
-  }
+  SR_RETURN_IF_ERROR(CheckApplied(applied, steps));
   for (const Migration& step : steps) {
     if (!applied.contains(step.version)) SR_RETURN_IF_ERROR(Apply(db, step, now));
   }

@@ -6,20 +6,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <limits>
 #include <set>
 #include <system_error>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "services/api/metadata/file_lock.h"
+#include "services/api/metadata/image_rows.h"
+#include "services/api/metadata/key_rows.h"
 #include "services/api/metadata/sqlite_events.h"
-#include "services/api/metadata/sqlite_jobs.h"
-#include "services/api/metadata/sqlite_keys.h"
+#include "services/api/metadata/sqlite_job_sql.h"
 #include "services/api/metadata/sqlite_migrate.h"
 #include "services/api/metadata/sqlite_readers.h"
-#include "services/api/metadata/sqlite_rows.h"
 #include "services/api/metadata/sqlite_writer.h"
+#include "services/api/metadata/store_transactions.h"
 #include "services/api/metadata/transitions.h"
 #include "services/common/base/status.h"
 
@@ -41,18 +41,9 @@ class SqliteStore final : public MetadataStore {
     const Image image = CreatedFrom(created, now);
     SR_RETURN_IF_ERROR(CheckStorable(image));
     return Write<CreatedImage>([&](SqliteWrite& write) -> absl::StatusOr<CreatedImage> {
-      if (!created.allow_duplicate) {
-        SR_ASSIGN_OR_RETURN(const std::optional<Image> twin, FindTwin(write.db, image));
-        if (twin) return TakeTwin(write, *twin, created, now);
-      }
-      SqliteQuery taken = write.db.Query("SELECT 1 FROM images WHERE id = ?");
-      if (taken.Bind(image.id).Step()) return IdTaken(image.id);
-      SR_RETURN_IF_ERROR(taken.status());
-      SR_RETURN_IF_ERROR(InsertImageRow(write.db, image));
-      SR_RETURN_IF_ERROR(InsertJobRow(write.db, image.id, {.request_id = created.request_id}, now));
-      SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, created.once, image, false));
-      SR_ASSIGN_OR_RETURN(const int64_t position, AppendEvent(write, kImageCreated, image, now));
-      return CreatedImage{image, false, position};
+      SR_ASSIGN_OR_RETURN(CreatedImage answer, CreateImageIn(write, created, image, now));
+      SR_ASSIGN_OR_RETURN(answer.feed_position, LastPosition(write));
+      return answer;
     });
   }
 
@@ -76,45 +67,19 @@ class SqliteStore final : public MetadataStore {
 
   absl::StatusOr<std::vector<Image>> ListImages(const ListQuery& query) override {
     SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
-    SqliteQuery rows = reading->db().Query(
-        "SELECT " SR_IMAGE_COLUMNS
-        " FROM images WHERE (visibility = ? OR owner = ?) AND state <> ?"
-        " AND (create_time, id) < (?, ?) ORDER BY create_time DESC, id DESC LIMIT ?");
-    // Without a cursor: after the end of time.
-    rows.Bind(static_cast<int>(Visibility::kPublic), query.viewer,
-              static_cast<int>(ImageState::kUploading),
-              query.after ? absl::ToUnixMicros(query.after->create_time)
-                          : std::numeric_limits<int64_t>::max(),
-              query.after ? query.after->id : std::string(), std::max(query.limit, 0));
-    return ReadImageRows(rows);
+    return ListImageRows(reading->db(), query);
   }
 
   absl::StatusOr<ChangedImage> UpdateImage(const std::string& id, absl::Time now,
                                            const std::function<absl::Status(Image&)>& edit,
                                            const std::optional<IdempotentWrite>& once) override {
-    return Write<ChangedImage>([&](SqliteWrite& write) -> absl::StatusOr<ChangedImage> {
-      SR_ASSIGN_OR_RETURN(Image image, FindImageRow(write.db, id));
-      SR_ASSIGN_OR_RETURN(const bool changed, ApplyEdit(image, now, edit));
-      SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, once, image, false));
-      if (changed) SR_RETURN_IF_ERROR(Save(write, image, kImageUpdated, now));
-      return At(write, std::move(image));
-    });
+    return Change([&](SqliteWrite& write) { return UpdateImageIn(write, id, now, edit, once); });
   }
 
   absl::StatusOr<ChangedImage> DeleteImage(const std::string& id, absl::Time now,
                                            const std::function<absl::Status(const Image&)>& check,
                                            const std::optional<IdempotentWrite>& once) override {
-    return Write<ChangedImage>([&](SqliteWrite& write) -> absl::StatusOr<ChangedImage> {
-      SR_ASSIGN_OR_RETURN(Image image, FindImageRow(write.db, id));
-      SR_RETURN_IF_ERROR(check(image));
-      SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, once, image, false));
-      SR_RETURN_IF_ERROR(write.db.Query("DELETE FROM jobs WHERE image_id = ?").Bind(id).Run());
-      SR_RETURN_IF_ERROR(write.db.Query("DELETE FROM images WHERE id = ?").Bind(id).Run());
-      Image deleted = image;
-      ++deleted.revision;
-      SR_RETURN_IF_ERROR(AppendEvent(write, kImageDeleted, deleted, now).status());
-      return At(write, std::move(image));
-    });
+    return Change([&](SqliteWrite& write) { return DeleteImageIn(write, id, now, check, once); });
   }
 
   absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) override {
@@ -122,7 +87,7 @@ class SqliteStore final : public MetadataStore {
     std::vector<Digest> referenced;
     for (const Digest& digest : digests) {
       SqliteQuery query = reading->db().Query("SELECT 1 FROM images WHERE sha256 = ? LIMIT 1");
-      if (query.Bind(SqliteBlob{digest.bytes()}).Step()) referenced.push_back(digest);
+      if (query.Bind(SqlBlob{digest.bytes()}).Step()) referenced.push_back(digest);
       SR_RETURN_IF_ERROR(query.status());
     }
     return referenced;
@@ -158,38 +123,19 @@ class SqliteStore final : public MetadataStore {
   absl::StatusOr<std::vector<JobRef>> RenewLeases(std::span<const JobRef> jobs,
                                                   absl::Time lease_until) override {
     return Write<std::vector<JobRef>>(
-        [&](SqliteWrite& write) -> absl::StatusOr<std::vector<JobRef>> {
-          std::vector<JobRef> held;
-          for (const JobRef& job : jobs) {
-            SR_ASSIGN_OR_RETURN(const bool renewed, RenewJobRow(write.db, job, lease_until));
-            if (renewed) held.push_back(job);
-          }
-          return held;
-        });
+        [&](SqliteWrite& write) { return RenewJobRows(write.db, jobs, lease_until); });
   }
 
   absl::StatusOr<Image> CompleteJob(const JobRef& job, const ProcessingResult& result,
                                     absl::Time now) override {
     SR_RETURN_IF_ERROR(CheckStorable(result));
-    return Write<Image>([&](SqliteWrite& write) -> absl::StatusOr<Image> {
-      SR_ASSIGN_OR_RETURN(Image image, ImageOfHeldJob(write.db, job));
-      BecomeReady(image, result, now);
-      SR_RETURN_IF_ERROR(DeleteJobRow(write.db, job.id));
-      SR_RETURN_IF_ERROR(Save(write, image, kImageReady, now));
-      return image;
-    });
+    return Write<Image>([&](SqliteWrite& write) { return CompleteJobIn(write, job, result, now); });
   }
 
   absl::StatusOr<Image> FailJob(const JobRef& job, FailKind kind, const std::string& reason,
                                 absl::Time now) override {
-    return Write<Image>([&](SqliteWrite& write) -> absl::StatusOr<Image> {
-      SR_ASSIGN_OR_RETURN(Image image, ImageOfHeldJob(write.db, job));
-      SR_RETURN_IF_ERROR(DeleteJobRow(write.db, job.id));
-      if (BecomeFailed(image, kind, reason, now)) {
-        SR_RETURN_IF_ERROR(Save(write, image, kImageFailed, now));
-      }
-      return image;
-    });
+    return Write<Image>(
+        [&](SqliteWrite& write) { return FailJobIn(write, job, kind, reason, now); });
   }
 
   absl::Status ReleaseJob(const JobRef& job, ReleaseKind kind, absl::Time not_before) override {
@@ -203,32 +149,15 @@ class SqliteStore final : public MetadataStore {
 
   absl::StatusOr<int> EnqueueJobs(std::span<const std::string> image_ids,
                                   const EnqueueRequest& request, absl::Time now) override {
-    const std::set<std::string> wanted(image_ids.begin(), image_ids.end());
-    return Write<int>([&](SqliteWrite& write) -> absl::StatusOr<int> {
-      int made = 0;
-      for (const std::string& id : wanted) {
-        SR_ASSIGN_OR_RETURN(const bool queued, Enqueue(write, id, request, now));
-        made += queued ? 1 : 0;
-      }
-      return made;
-    });
+    return Write<int>(
+        [&](SqliteWrite& write) { return EnqueueJobsIn(write, image_ids, request, now); });
   }
 
   absl::StatusOr<std::vector<std::string>> ListOutdated(const std::string& work_plan,
                                                         const std::string& after,
                                                         int limit) override {
     SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
-    SqliteQuery query = reading->db().Query(
-        "SELECT id FROM images WHERE id > ? AND (state = ? OR (state = ? AND quarantined = 0))"
-        " AND (? = '' OR work_plan <> ?)"
-        " AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.image_id = images.id)"
-        " ORDER BY id LIMIT ?");
-    query.Bind(after, static_cast<int>(ImageState::kReady), static_cast<int>(ImageState::kFailed),
-               work_plan, work_plan, std::max(limit, 0));
-    std::vector<std::string> ids;
-    while (query.Step()) ids.push_back(query.Text(0));
-    SR_RETURN_IF_ERROR(query.status());
-    return ids;
+    return ListOutdatedRows(reading->db(), work_plan, after, limit);
   }
 
   absl::StatusOr<JobCounts> CountJobs(absl::Time now, int limit) override {
@@ -298,53 +227,19 @@ class SqliteStore final : public MetadataStore {
     return result;
   }
 
-  static absl::Status Save(SqliteWrite& write, const Image& image, const char* event,
-                           absl::Time now) {
-    SR_RETURN_IF_ERROR(UpdateImageRow(write.db, image));
-    return AppendEvent(write, event, image, now).status();
+  absl::StatusOr<ChangedImage> Change(absl::FunctionRef<absl::StatusOr<Image>(SqliteWrite&)> work) {
+    return Write<ChangedImage>([&](SqliteWrite& write) -> absl::StatusOr<ChangedImage> {
+      ChangedImage changed;
+      SR_ASSIGN_OR_RETURN(changed.image, work(write));
+      SR_ASSIGN_OR_RETURN(changed.feed_position, LastPosition(write));
+      return changed;
+    });
   }
 
-  static absl::StatusOr<ChangedImage> At(SqliteWrite& write, Image image) {
+  // Within a transaction that writes, and so after its own event.
+  static absl::StatusOr<int64_t> LastPosition(SqliteWrite& write) {
     SR_ASSIGN_OR_RETURN(const FeedRange range, ReadFeedRange(write.db));
-    return ChangedImage{std::move(image), range.last};
-  }
-
-  static absl::StatusOr<bool> Enqueue(SqliteWrite& write, const std::string& id,
-                                      const EnqueueRequest& request, absl::Time now) {
-    absl::StatusOr<Image> image = FindImageRow(write.db, id);
-    if (absl::IsNotFound(image.status())) return false;
-    SR_RETURN_IF_ERROR(image.status());
-    SR_ASSIGN_OR_RETURN(const JobPresence presence,
-                        MoveUpJobRow(write.db, id, request.priority, now));
-    if (presence != JobPresence::kNone) return presence == JobPresence::kMovedUp;
-    SR_RETURN_IF_ERROR(InsertJobRow(write.db, id, request, now));
-    if (BecomeQueued(*image, now)) SR_RETURN_IF_ERROR(Save(write, *image, kImageUpdated, now));
-    return true;
-  }
-
-  // The owner's image with these bytes: one that has not failed if there is any, else the oldest.
-  static absl::StatusOr<std::optional<Image>> FindTwin(SqliteConnection& db, const Image& image) {
-    SqliteQuery query =
-        db.Query("SELECT " SR_IMAGE_COLUMNS
-                 " FROM images WHERE owner = ? AND sha256 = ?"
-                 " ORDER BY CASE WHEN state = ? THEN 1 ELSE 0 END, create_time, id LIMIT 1");
-    query.Bind(image.owner, SqliteBlob{image.sha256.bytes()},
-               static_cast<int>(ImageState::kFailed));
-    if (query.Step()) return ReadImageRow(query);
-    SR_RETURN_IF_ERROR(query.status());
-    return std::nullopt;
-  }
-
-  static absl::StatusOr<CreatedImage> TakeTwin(SqliteWrite& write, Image twin,
-                                               const NewImage& created, absl::Time now) {
-    if (WantsNewJob(twin)) {
-      BecomeQueued(twin, now);
-      SR_RETURN_IF_ERROR(InsertJobRow(write.db, twin.id, {.request_id = created.request_id}, now));
-      SR_RETURN_IF_ERROR(Save(write, twin, kImageUpdated, now));
-    }
-    SR_RETURN_IF_ERROR(AnswerKeyRow(write.db, created.once, twin, true));
-    SR_ASSIGN_OR_RETURN(const FeedRange range, ReadFeedRange(write.db));
-    return CreatedImage{std::move(twin), true, range.last};
+    return range.last;
   }
 
   const std::unique_ptr<FileLock> lock_;

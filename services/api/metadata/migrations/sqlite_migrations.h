@@ -4,13 +4,9 @@
 
 #include <span>
 
-namespace stockroom::api {
+#include "services/api/metadata/migrations/migration.h"
 
-struct Migration {
-  int version;  // 1, 2, 3, … without gaps
-  const char* name;
-  const char* sql;
-};
+namespace stockroom::api {
 
 std::span<const Migration> SqliteMigrations();
 

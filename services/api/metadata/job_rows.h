@@ -1,27 +1,43 @@
-#include "services/api/metadata/sqlite_jobs.h"
+// Jobs as rows, alike in every SQL database (see image_rows.h). Every function runs within a
+// transaction of its caller.
+#pragma once
 
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "services/api/metadata/sqlite_rows.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "services/api/domain/metadata_store.h"
+#include "services/api/metadata/image_rows.h"
 #include "services/api/metadata/transitions.h"
 #include "services/common/base/status.h"
 
+// Columns of a job for SELECT, before those of its image.
+#define SR_JOB_COLUMNS                                                  \
+  "jobs.id, jobs.image_id, jobs.attempt, jobs.token, jobs.request_id, " \
+  "jobs.decoder_deaths, jobs.worker_losses"
+
 namespace stockroom::api {
-namespace {
 
-constexpr int kJobColumns = 7;
+inline constexpr int kJobColumns = 7;
 
-// Jobs that may be leased, in their order. The plus sign keeps the planner on the primary key: it
-// stops after a few rows, while a range over available_time would sort the whole backlog.
-absl::StatusOr<std::vector<LeasedJob>> FindFreeJobs(SqliteConnection& db,
-                                                    const LeaseRequest& request) {
+// The statements that databases word differently; each store specialises it:
+//   kFree     jobs (SR_JOB_COLUMNS, SR_IMAGE_COLUMNS) whose time (1) has come, in the order of
+//             leasing, at most (2), locked; those that others have locked are passed over
+//   kHeld     image of the job (1) if it is leased under the token (2), both locked
+//   kOfImage  id and leased of the job of the image (1), locked
+template <typename Db>
+struct JobSql;
+
+template <typename Db>
+absl::StatusOr<std::vector<LeasedJob>> FindFreeJobs(Db& db, const LeaseRequest& request) {
   std::vector<LeasedJob> found;
   int background = 0;
-  SqliteQuery query = db.Query(
-      "SELECT jobs.id, jobs.image_id, jobs.attempt, jobs.token, jobs.request_id, "
-      "jobs.decoder_deaths, jobs.worker_losses, " SR_IMAGE_COLUMNS
-      " FROM jobs JOIN images ON images.id = jobs.image_id"
-      " WHERE +jobs.available_time <= ? ORDER BY jobs.id LIMIT ?");
+  auto query = db.Query(JobSql<Db>::kFree);
   query.Bind(absl::ToUnixMicros(request.now), std::max(request.max_jobs, 0));
   while (query.Step()) {
     LeasedJob leased;
@@ -43,10 +59,9 @@ absl::StatusOr<std::vector<LeasedJob>> FindFreeJobs(SqliteConnection& db,
   return found;
 }
 
-}  // namespace
-
-absl::Status InsertJobRow(SqliteConnection& db, const std::string& image_id,
-                          const EnqueueRequest& request, absl::Time now) {
+template <typename Db>
+absl::Status InsertJobRow(Db& db, const std::string& image_id, const EnqueueRequest& request,
+                          absl::Time now) {
   const int64_t micros = absl::ToUnixMicros(now);
   return db
       .Query(
@@ -56,11 +71,22 @@ absl::Status InsertJobRow(SqliteConnection& db, const std::string& image_id,
       .Run();
 }
 
-absl::StatusOr<JobPresence> MoveUpJobRow(SqliteConnection& db, const std::string& image_id,
-                                         JobPriority priority, absl::Time now) {
+// Locks the image's job, if it has one: jobs are always locked before their images.
+template <typename Db>
+absl::Status LockJobOf(Db& db, const std::string& image_id) {
+  auto query = db.Query(JobSql<Db>::kOfImage);
+  query.Bind(image_id).Step();
+  return query.status();
+}
+
+enum class JobPresence { kNone, kMovedUp, kStays };
+// Looks for the image's job; one that waits with less than `priority` is moved up.
+template <typename Db>
+absl::StatusOr<JobPresence> MoveUpJobRow(Db& db, const std::string& image_id, JobPriority priority,
+                                         absl::Time now) {
   std::string id;
   {
-    SqliteQuery query = db.Query("SELECT id, leased FROM jobs WHERE image_id = ?");
+    auto query = db.Query(JobSql<Db>::kOfImage);
     if (!query.Bind(image_id).Step()) {
       SR_RETURN_IF_ERROR(query.status());
       return JobPresence::kNone;
@@ -69,28 +95,30 @@ absl::StatusOr<JobPresence> MoveUpJobRow(SqliteConnection& db, const std::string
     if (query.Integer(1) != 0 || PriorityOf(id) <= priority) return JobPresence::kStays;
   }
   SR_RETURN_IF_ERROR(
-      db.Query("UPDATE jobs SET id = ?, available_time = MIN(available_time, ?) WHERE id = ?")
-          .Bind(NewJobId(priority, now), absl::ToUnixMicros(now), id)
+      db.Query("UPDATE jobs SET id = ?, available_time = "
+               "CASE WHEN available_time > ? THEN ? ELSE available_time END WHERE id = ?")
+          .Bind(NewJobId(priority, now), absl::ToUnixMicros(now), absl::ToUnixMicros(now), id)
           .Run());
   return JobPresence::kMovedUp;
 }
 
-absl::StatusOr<Image> ImageOfHeldJob(SqliteConnection& db, const JobRef& job) {
-  SqliteQuery query = db.Query("SELECT " SR_IMAGE_COLUMNS
-                               " FROM jobs JOIN images ON images.id = jobs.image_id"
-                               " WHERE jobs.id = ? AND jobs.token = ? AND jobs.leased = 1");
+// The image whose job is leased under exactly this token; FAILED_PRECONDITION otherwise.
+template <typename Db>
+absl::StatusOr<Image> ImageOfHeldJob(Db& db, const JobRef& job) {
+  auto query = db.Query(JobSql<Db>::kHeld);
   query.Bind(job.id, job.token);
   if (query.Step()) return ReadImageRow(query);
   SR_RETURN_IF_ERROR(query.status());
   return LeaseLost(job);
 }
 
-absl::Status DeleteJobRow(SqliteConnection& db, const std::string& job_id) {
+template <typename Db>
+absl::Status DeleteJobRow(Db& db, const std::string& job_id) {
   return db.Query("DELETE FROM jobs WHERE id = ?").Bind(job_id).Run();
 }
 
-absl::StatusOr<std::vector<LeasedJob>> LeaseJobRows(SqliteConnection& db,
-                                                    const LeaseRequest& request) {
+template <typename Db>
+absl::StatusOr<std::vector<LeasedJob>> LeaseJobRows(Db& db, const LeaseRequest& request) {
   SR_ASSIGN_OR_RETURN(std::vector<LeasedJob> found, FindFreeJobs(db, request));
   for (LeasedJob& leased : found) {
     const Job& job = leased.job;
@@ -104,7 +132,9 @@ absl::StatusOr<std::vector<LeasedJob>> LeaseJobRows(SqliteConnection& db,
   return found;
 }
 
-absl::StatusOr<bool> RenewJobRow(SqliteConnection& db, const JobRef& job, absl::Time lease_until) {
+// False if the lease is lost.
+template <typename Db>
+absl::StatusOr<bool> RenewJobRow(Db& db, const JobRef& job, absl::Time lease_until) {
   SR_RETURN_IF_ERROR(
       db.Query("UPDATE jobs SET available_time = ? WHERE id = ? AND token = ? AND leased = 1")
           .Bind(absl::ToUnixMicros(lease_until), job.id, job.token)
@@ -112,8 +142,20 @@ absl::StatusOr<bool> RenewJobRow(SqliteConnection& db, const JobRef& job, absl::
   return db.Changes() > 0;
 }
 
-absl::Status ReleaseJobRow(SqliteConnection& db, const JobRef& job, ReleaseKind kind,
-                           absl::Time not_before) {
+// Those that are still held.
+template <typename Db>
+absl::StatusOr<std::vector<JobRef>> RenewJobRows(Db& db, std::span<const JobRef> jobs,
+                                                 absl::Time lease_until) {
+  std::vector<JobRef> held;
+  for (const JobRef& job : jobs) {
+    SR_ASSIGN_OR_RETURN(const bool renewed, RenewJobRow(db, job, lease_until));
+    if (renewed) held.push_back(job);
+  }
+  return held;
+}
+
+template <typename Db>
+absl::Status ReleaseJobRow(Db& db, const JobRef& job, ReleaseKind kind, absl::Time not_before) {
   SR_ASSIGN_OR_RETURN(Image image, ImageOfHeldJob(db, job));
   Job change;
   CountRelease(change, kind);
@@ -127,12 +169,13 @@ absl::Status ReleaseJobRow(SqliteConnection& db, const JobRef& job, ReleaseKind 
   return BecomeReleased(image) ? UpdateImageRow(db, image) : absl::OkStatus();
 }
 
-absl::StatusOr<int> ReleaseAllJobRows(SqliteConnection& db) {
+template <typename Db>
+absl::StatusOr<int> ReleaseAllJobRows(Db& db) {
   std::vector<Image> images;
   {
-    SqliteQuery query = db.Query("SELECT " SR_IMAGE_COLUMNS
-                                 " FROM jobs JOIN images ON images.id = jobs.image_id"
-                                 " WHERE jobs.leased = 1");
+    auto query = db.Query("SELECT " SR_IMAGE_COLUMNS
+                          " FROM jobs JOIN images ON images.id = jobs.image_id"
+                          " WHERE jobs.leased = 1");
     SR_ASSIGN_OR_RETURN(images, ReadImageRows(query));
   }
   for (Image& image : images) {
@@ -144,11 +187,11 @@ absl::StatusOr<int> ReleaseAllJobRows(SqliteConnection& db) {
   return static_cast<int>(images.size());
 }
 
-absl::StatusOr<MetadataStore::JobCounts> CountJobRows(SqliteConnection& db, absl::Time now,
-                                                      int limit) {
-  SqliteQuery query = db.Query(
+template <typename Db>
+absl::StatusOr<MetadataStore::JobCounts> CountJobRows(Db& db, absl::Time now, int limit) {
+  auto query = db.Query(
       "SELECT COUNT(*), COALESCE(SUM(leased = 1 AND available_time > ?), 0) FROM "
-      "(SELECT leased, available_time FROM jobs ORDER BY id LIMIT ?)");
+      "(SELECT leased, available_time FROM jobs ORDER BY id LIMIT ?) AS first_jobs");
   query.Bind(absl::ToUnixMicros(now), std::max(limit, 0));
   if (!query.Step()) return query.status();
   const int leased = static_cast<int>(query.Integer(1));
@@ -156,8 +199,9 @@ absl::StatusOr<MetadataStore::JobCounts> CountJobRows(SqliteConnection& db, absl
                                   .leased = leased};
 }
 
-absl::StatusOr<std::optional<absl::Time>> NextJobRowTime(SqliteConnection& db, absl::Time now) {
-  SqliteQuery query = db.Query("SELECT MIN(available_time) FROM jobs WHERE available_time > ?");
+template <typename Db>
+absl::StatusOr<std::optional<absl::Time>> NextJobRowTime(Db& db, absl::Time now) {
+  auto query = db.Query("SELECT MIN(available_time) FROM jobs WHERE available_time > ?");
   query.Bind(absl::ToUnixMicros(now));
   if (!query.Step()) return query.status();
   if (query.IsNull(0)) return std::nullopt;

@@ -1,23 +1,40 @@
-#include "services/api/metadata/sqlite_rows.h"
+// Images as rows, alike in every SQL database. `Db` is SqliteConnection or MysqlConnection; both
+// give queries with Bind, Step, Run, Integer, IsNull and Text.
+#pragma once
 
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "services/api/domain/image.h"
 #include "services/api/metadata/json_columns.h"
+#include "services/api/metadata/sql_blob.h"
 #include "services/api/metadata/transitions.h"
 #include "services/common/base/status.h"
 
-namespace stockroom::api {
-namespace {
+// Column list for SELECT; ReadImageRow expects it to start at column `first`.
+#define SR_IMAGE_COLUMNS                                                                     \
+  "images.id, images.owner, images.title, images.description, images.license, "              \
+  "images.visibility, images.state, images.failure_reason, images.filename, images.sha256, " \
+  "images.md5, images.size_bytes, images.width, images.height, images.format, "              \
+  "images.media_type, images.frames, images.taken_time, images.analysis, images.tags, "      \
+  "images.attributes, images.renditions, images.create_time, images.update_time, "           \
+  "images.revision, images.quarantined, images.work_plan"
 
-std::optional<int64_t> Micros(const std::optional<absl::Time>& time) {
+namespace stockroom::api {
+
+inline std::optional<int64_t> OptionalMicros(const std::optional<absl::Time>& time) {
   if (!time) return std::nullopt;
   return absl::ToUnixMicros(*time);
 }
 
-}  // namespace
-
-absl::StatusOr<Image> ReadImageRow(const SqliteQuery& row, int first) {
+// DATA_LOSS if a column holds what Stockroom never wrote.
+template <typename Query>
+absl::StatusOr<Image> ReadImageRow(const Query& row, int first = 0) {
   int column = first;
   const auto text = [&] { return row.Text(column++); };
   const auto number = [&] { return row.Integer(column++); };
@@ -60,7 +77,8 @@ absl::StatusOr<Image> ReadImageRow(const SqliteQuery& row, int first) {
   return image;
 }
 
-absl::Status InsertImageRow(SqliteConnection& db, const Image& image) {
+template <typename Db>
+absl::Status InsertImageRow(Db& db, const Image& image) {
   const Description& d = image.described;
   return db
       .Query(
@@ -71,16 +89,18 @@ absl::Status InsertImageRow(SqliteConnection& db, const Image& image) {
           "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .Bind(image.id, image.owner, d.title, d.description, d.license,
             static_cast<int>(d.visibility), static_cast<int>(image.state), image.failure_reason,
-            image.filename, SqliteBlob{image.sha256.bytes()}, SqliteBlob{image.md5},
-            image.size_bytes, image.facts.width, image.facts.height, image.facts.format,
-            image.facts.media_type, image.facts.frames, Micros(image.facts.taken_time),
-            ToJson(image.analysis), ToJson(d.tags), ToJson(d.attributes), ToJson(image.renditions),
+            image.filename, SqlBlob{image.sha256.bytes()}, SqlBlob{image.md5}, image.size_bytes,
+            image.facts.width, image.facts.height, image.facts.format, image.facts.media_type,
+            image.facts.frames, OptionalMicros(image.facts.taken_time), ToJson(image.analysis),
+            ToJson(d.tags), ToJson(d.attributes), ToJson(image.renditions),
             absl::ToUnixMicros(image.create_time), absl::ToUnixMicros(image.update_time),
             image.revision, image.quarantined ? 1 : 0, image.work_plan)
       .Run();
 }
 
-absl::Status UpdateImageRow(SqliteConnection& db, const Image& image) {
+// Everything that changes after creation.
+template <typename Db>
+absl::Status UpdateImageRow(Db& db, const Image& image) {
   const Description& d = image.described;
   return db
       .Query(
@@ -91,21 +111,30 @@ absl::Status UpdateImageRow(SqliteConnection& db, const Image& image) {
       .Bind(d.title, d.description, d.license, static_cast<int>(d.visibility),
             static_cast<int>(image.state), image.failure_reason, image.facts.width,
             image.facts.height, image.facts.format, image.facts.media_type, image.facts.frames,
-            Micros(image.facts.taken_time), ToJson(image.analysis), ToJson(d.tags),
+            OptionalMicros(image.facts.taken_time), ToJson(image.analysis), ToJson(d.tags),
             ToJson(d.attributes), ToJson(image.renditions), absl::ToUnixMicros(image.update_time),
             image.revision, image.quarantined ? 1 : 0, image.work_plan, image.id)
       .Run();
 }
 
-absl::StatusOr<Image> FindImageRow(SqliteConnection& db, const std::string& id) {
-  SqliteQuery query = db.Query("SELECT " SR_IMAGE_COLUMNS " FROM images WHERE id = ?");
-  query.Bind(id);
+// The only row of `query`, whose columns start with SR_IMAGE_COLUMNS. NOT_FOUND (naming `id`).
+template <typename Query>
+absl::StatusOr<Image> ReadOnlyImageRow(Query& query, const std::string& id) {
   if (query.Step()) return ReadImageRow(query);
   SR_RETURN_IF_ERROR(query.status());
   return NoSuchImage(id);
 }
 
-absl::StatusOr<std::vector<Image>> ReadImageRows(SqliteQuery& query) {
+// NOT_FOUND.
+template <typename Db>
+absl::StatusOr<Image> FindImageRow(Db& db, const std::string& id) {
+  auto query = db.Query("SELECT " SR_IMAGE_COLUMNS " FROM images WHERE id = ?");
+  return ReadOnlyImageRow(query.Bind(id), id);
+}
+
+// All rows of `query`, whose columns start with SR_IMAGE_COLUMNS.
+template <typename Query>
+absl::StatusOr<std::vector<Image>> ReadImageRows(Query& query) {
   std::vector<Image> images;
   while (query.Step()) {
     SR_ASSIGN_OR_RETURN(Image image, ReadImageRow(query));

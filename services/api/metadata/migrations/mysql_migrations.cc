@@ -1,0 +1,117 @@
+#include "services/api/metadata/migrations/mysql_migrations.h"
+
+namespace stockroom::api {
+namespace {
+
+// Times are microseconds since 1970 (UTC). Lists and maps are JSON text: nothing is ever asked of
+// their insides here. States and visibilities are the numbers of services/api/domain/image.h.
+// Names that people choose are VARBINARY, as MySQL's text comparison ignores spaces at the end.
+//
+// images.claims_bytes: 1 for the image that later uploads of the same bytes by the same owner are
+// taken for, NULL for those made by allow_duplicate; the unique key lets one of two uploads at the
+// same time win.
+//
+// jobs: the primary key is the order of leasing, and there is no other key on what leasing changes:
+// with one, concurrent leases deadlock (MySQL bug 111637).
+//
+// events.seq: NULL until numbered (feed_sequencer.h). feed_head has one row.
+constexpr char kCatalogue[] = R"sql(
+CREATE TABLE IF NOT EXISTS images (
+  id             VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  owner          VARBINARY(255) NOT NULL,
+  title          TEXT           NOT NULL,
+  description    MEDIUMTEXT     NOT NULL,
+  license        TEXT           NOT NULL,
+  visibility     INTEGER        NOT NULL,
+  state          INTEGER        NOT NULL,
+  failure_reason TEXT           NOT NULL,
+  filename       TEXT           NOT NULL,
+  sha256         BINARY(32)     NOT NULL,
+  md5            BINARY(16)     NOT NULL,
+  size_bytes     BIGINT         NOT NULL,
+  width          INTEGER        NOT NULL,
+  height         INTEGER        NOT NULL,
+  format         VARCHAR(32)    NOT NULL,
+  media_type     VARCHAR(64)    NOT NULL,
+  frames         INTEGER        NOT NULL,
+  taken_time     BIGINT         NULL,
+  analysis       MEDIUMTEXT     NOT NULL,
+  tags           MEDIUMTEXT     NOT NULL,
+  attributes     MEDIUMTEXT     NOT NULL,
+  renditions     MEDIUMTEXT     NOT NULL,
+  create_time    BIGINT         NOT NULL,
+  update_time    BIGINT         NOT NULL,
+  revision       BIGINT         NOT NULL,
+  quarantined    INTEGER        NOT NULL,
+  work_plan      VARCHAR(64)    NOT NULL,
+  claims_bytes   TINYINT        NULL,
+  UNIQUE KEY images_owner_sha256 (owner, sha256, claims_bytes),
+  KEY images_newest (create_time, id),
+  KEY images_sha256 (sha256),
+  KEY images_md5 (md5)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS jobs (
+  id             VARCHAR(40)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  image_id       VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  request_id     VARCHAR(64)    NOT NULL,
+  attempt        INTEGER        NOT NULL,
+  token          BIGINT         NOT NULL,
+  leased         INTEGER        NOT NULL,
+  lease_holder   VARCHAR(255)   NOT NULL,
+  available_time BIGINT         NOT NULL,
+  create_time    BIGINT         NOT NULL,
+  decoder_deaths INTEGER        NOT NULL,
+  worker_losses  INTEGER        NOT NULL,
+  UNIQUE KEY jobs_image (image_id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS events (
+  row_id         BIGINT         NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  seq            BIGINT         NULL,
+  id             VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  type           VARCHAR(32)    NOT NULL,
+  image_id       VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  revision       BIGINT         NOT NULL,
+  time           BIGINT         NOT NULL,
+  owner          VARBINARY(255) NOT NULL,
+  visibility     INTEGER        NOT NULL,
+  UNIQUE KEY events_seq (seq)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS feed_head (
+  id             INTEGER        NOT NULL PRIMARY KEY,
+  next_seq       BIGINT         NOT NULL,
+  trimmed        BIGINT         NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+INSERT IGNORE INTO feed_head (id, next_seq, trimmed) VALUES (1, 1, 0);
+
+CREATE TABLE IF NOT EXISTS idempotency_keys (
+  owner          VARBINARY(255) NOT NULL,
+  name           VARBINARY(255) NOT NULL,
+  token          BIGINT         NOT NULL,
+  reserved_until BIGINT         NOT NULL,
+  answered       INTEGER        NOT NULL,
+  fingerprint    VARBINARY(32)  NOT NULL,
+  answer         MEDIUMBLOB     NOT NULL,
+  create_time    BIGINT         NOT NULL,
+  PRIMARY KEY (owner, name),
+  KEY idempotency_keys_oldest (create_time)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS leases (
+  name           VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  holder         VARCHAR(255)   NOT NULL,
+  until_time     BIGINT         NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+)sql";
+
+constexpr Migration kMigrations[] = {
+    {1, "catalogue", kCatalogue},
+};
+
+}  // namespace
+
+std::span<const Migration> MysqlMigrations() { return kMigrations; }
+
+}  // namespace stockroom::api
