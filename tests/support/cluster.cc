@@ -1,13 +1,10 @@
 #include "tests/support/cluster.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <grpcpp/client_context.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,18 +23,6 @@ namespace {
 std::string Port(int port) { return "127.0.0.1:" + std::to_string(port); }
 
 }  // namespace
-
-int FreePort() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  socklen_t size = sizeof address;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
 
 Cluster::Cluster(Options options) : options_(std::move(options)) {
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");

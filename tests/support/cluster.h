@@ -16,6 +16,7 @@
 #include "stockroom/v1/images.grpc.pb.h"
 #include "stockroom/v1/search.grpc.pb.h"
 #include "stockroom/v1/system.grpc.pb.h"
+#include "tests/support/ports.h"
 
 namespace stockroom::testing {
 
@@ -62,9 +63,6 @@ class Cluster {
   int gateway_port_ = 0;
   std::map<std::string, Process> processes_;
 };
-
-// A port that nobody listens on now.
-int FreePort();
 
 // The public API over one connection.
 class Client {

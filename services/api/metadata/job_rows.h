@@ -66,7 +66,8 @@ absl::Status InsertJobRow(Db& db, const std::string& image_id, const EnqueueRequ
   return db
       .Query(
           "INSERT INTO jobs (id, image_id, request_id, attempt, token, leased, lease_holder, "
-          "available_time, create_time) VALUES (?, ?, ?, 0, 0, 0, '', ?, ?)")
+          "available_time, create_time, decoder_deaths, worker_losses) "
+          "VALUES (?, ?, ?, 0, 0, 0, '', ?, ?, 0, 0)")
       .Bind(NewJobId(request.priority, now), image_id, request.request_id, micros, micros)
       .Run();
 }
