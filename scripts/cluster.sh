@@ -2,16 +2,18 @@
 
 data=${STOCKROOM_DATA:-var}
 run=$data/run
-# Start order; stopping goes the other way.
-processes=(fileserver imageproc-1 imageproc-2 api)
+# Start order; stopping goes the other way. Not every one of them is always there.
+processes=(fileserver mariadb imageproc-1 imageproc-2 api-1 api-2)
+mariadb_socket=$(realpath -m "$data")/mariadb/socket
 
 pid_of() { cat "$run/$1.pid" 2>/dev/null || true; }
 
 # A recycled process id must not be taken for ours.
 is_running() {
-  local pid
+  local pid binary=stockroom-${1%%-[0-9]*}
+  [ "$1" != mariadb ] || binary=mariadbd
   pid=$(pid_of "$1")
-  [ -n "$pid" ] && [ "$(readlink "/proc/$pid/exe" 2>/dev/null | sed 's/ (deleted)$//;s|.*/||')" = "stockroom-${1%%-[0-9]*}" ]
+  [ -n "$pid" ] && [ "$(readlink "/proc/$pid/exe" 2>/dev/null | sed 's/ (deleted)$//;s|.*/||')" = "$binary" ]
 }
 
 stop_process() {

@@ -4,13 +4,15 @@
 
 #include "services/api/domain/catalog.h"
 #include "services/api/domain/delivery_service.h"
+#include "services/api/domain/janitor.h"
+#include "services/api/domain/store_clock.h"
 #include "services/api/domain/uploads.h"
+#include "services/api/domain/work_plan.h"
 #include "services/api/events/feed_follower.h"
 #include "services/api/gateway/gateway.h"
 #include "services/api/handlers/system_handlers.h"
 #include "services/api/jobs/dispatcher.h"
-#include "services/api/metadata/memory_store.h"
-#include "services/api/metadata/sqlite_store.h"
+#include "services/api/open_store.h"
 #include "services/api/options.h"
 #include "services/api/rpc/services.h"
 #include "services/api/search/memory_search_index.h"
@@ -27,16 +29,6 @@
 namespace stockroom::api {
 namespace {
 
-absl::StatusOr<std::unique_ptr<MetadataStore>> OpenStore(const Options& options, Metrics& metrics) {
-  if (options.database_driver == "memory") return NewMemoryStore();
-  SR_ASSIGN_OR_RETURN(std::unique_ptr<MetadataStore> store,
-                      OpenSqliteStore({.path = options.database_path}, metrics));
-  // One process owns the file, so whoever held leases is gone.
-  SR_ASSIGN_OR_RETURN(const int released, store->ReleaseAllLeases());
-  if (released > 0) LogInfo("jobs of an earlier run are free again", {{"jobs", released}});
-  return store;
-}
-
 absl::Status Serve(const Options& options, const std::string& profile) {
   SR_RETURN_IF_ERROR(Validate(options));
   SR_ASSIGN_OR_RETURN(const std::vector<NamedRecipe> presets, PresetsOf(options));
@@ -49,6 +41,8 @@ absl::Status Serve(const Options& options, const std::string& profile) {
                     metrics);
 
   SR_ASSIGN_OR_RETURN(const std::unique_ptr<MetadataStore> store, OpenStore(options, metrics));
+  StoreClock clock(*store, Clock::Real());
+  SR_RETURN_IF_ERROR(clock.Refresh());
   RemoteBlobClient blobs({.target = options.fileserver_address,
                           .connections = static_cast<int>(options.fileserver_connections)},
                          metrics);
@@ -63,14 +57,23 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   MemorySearchIndex index(metrics);
   FeedPosition position;
   Completions completions(timers);
-  FeedFollower follower({.on_deleted = [&](const std::string& id) { workers->Cancel(id); }}, *store,
-                        index, position, completions, metrics);
+  FeedFollower follower({.poll = options.feed_poll,
+                         .on_deleted = [&](const std::string& id) { workers->Cancel(id); }},
+                        *store, index, position, completions, metrics);
   JobDispatcher dispatcher({.holder = api_id,
                             .presets = presets,
+                            .work_plan = WorkPlanOf(presets),
                             .max_pixels = options.max_pixels,
                             .job_deadline = options.job_deadline,
-                            .lease = options.job_lease},
-                           *store, *workers, executor, timers, Clock::Real(), metrics);
+                            .lease = options.job_lease,
+                            .max_decoder_deaths = static_cast<int>(options.job_max_decoder_deaths),
+                            .max_worker_losses = static_cast<int>(options.job_max_worker_losses),
+                            .max_attempts = static_cast<int>(options.job_max_attempts)},
+                           *store, *workers, executor, timers, clock, metrics);
+  Janitor janitor({.holder = api_id,
+                   .keep_events = options.feed_retention,
+                   .keep_keys = options.idempotency_retention},
+                  *store, clock, metrics);
   store->SetCommitListener([&] {
     follower.Poke();
     dispatcher.Poke();
@@ -78,11 +81,11 @@ absl::Status Serve(const Options& options, const std::string& profile) {
 
   Uploads uploads({.max_bytes = options.max_upload_bytes,
                    .max_in_flight = static_cast<int>(options.max_uploads_in_flight)},
-                  blobs, *store, completions, executor, Clock::Real(), metrics);
-  Catalog catalog(*store, blobs, Clock::Real());
+                  blobs, *store, completions, executor, clock, metrics);
+  Catalog catalog(*store, blobs, clock);
   DeliveryService delivery(
-      {.remake_timeout = options.remake_timeout}, *store, blobs, completions, executor,
-      Clock::Real(), [&] { dispatcher.Poke(); }, metrics);
+      {.remake_timeout = options.remake_timeout}, *store, blobs, completions, executor, clock,
+      [&] { dispatcher.Poke(); }, metrics);
 
   ImageHandlers image_handlers(uploads, catalog);
   SearchHandlers search_handlers(index, position);
@@ -120,6 +123,7 @@ absl::Status Serve(const Options& options, const std::string& profile) {
                           std::move(router), metrics));
 
   dispatcher.Start();
+  janitor.Start();
   follower.Start([&] { rpc_server->SetServing(true); });
   LogInfo("api runs", {{"grpc_port", rpc_server->port()},
                        {"http_port", http_server->port()},
@@ -133,6 +137,7 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   http_server->Drain(options.drain_limit);  // waiting uploads need the parts below until here
   rpc_server->Drain(options.drain_limit);
   dispatcher.Drain(options.drain_limit);
+  janitor.Stop();
   executor.Shutdown();
   follower.Stop();
   store->SetCommitListener([] {});

@@ -22,10 +22,36 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
                  "Allow addresses other than loopback although nobody has to log in.");
 }
 
-void DeclareParts(ConfigSchema& schema, Options& o) {
-  schema.Choice("database.driver", &o.database_driver, {"sqlite", "memory"},
-                "Where metadata lives; memory forgets everything and is for trying.");
+void DeclareDatabase(ConfigSchema& schema, Options& o) {
+  schema.Choice(
+      "database.driver", &o.database_driver, {"sqlite", "mysql", "memory"},
+      "Where metadata lives: sqlite for one api, mysql (also MariaDB) for several; memory "
+      "forgets everything and is for trying.");
   schema.Text("database.path", &o.database_path, "The SQLite file, on a local disk.");
+  schema.Text("database.host", &o.database_host, "MySQL server.");
+  schema.Integer("database.port", &o.database_port, 1, 65535, "Port of the MySQL server.");
+  schema.Text("database.socket", &o.database_socket,
+              "Unix socket of the MySQL server; used instead of host and port if given.");
+  schema.Text("database.name", &o.database_name,
+              "Database on the MySQL server; it must exist, tables are made.");
+  schema.Text("database.user", &o.database_user, "User on the MySQL server.");
+  schema.Text("database.password_file", &o.database_password_file,
+              "File that holds the user's password, for example a mounted secret. Empty: none.");
+  schema.Choice("database.tls", &o.database_tls, {"off", "required", "verified"},
+                "Encryption to the MySQL server; verified also checks its certificate and name.");
+  schema.Text("database.tls_ca", &o.database_tls_ca,
+              "Authority (PEM file) that the MySQL server's certificate must be from.");
+  schema.Integer("database.connections", &o.database_connections, 1, 1000,
+                 "MySQL connections of this api, besides one that numbers events. More than the "
+                 "executor's threads and a few would lie idle.");
+  schema.Duration("database.patience", &o.database_patience, absl::Seconds(1), absl::Minutes(1),
+                  "Longest wait for a connection, an answer or a lock; then UNAVAILABLE.");
+  schema.Boolean("database.allow_unsafe_durability", &o.database_allow_unsafe,
+                 "Start although the MySQL server may lose acknowledged uploads in a power cut "
+                 "(innodb_flush_log_at_trx_commit other than 1). For tests.");
+}
+
+void DeclareParts(ConfigSchema& schema, Options& o) {
   schema.Text("fileserver.address", &o.fileserver_address, "gRPC address of the file server.");
   schema.Integer("fileserver.connections", &o.fileserver_connections, 1, 64,
                  "Connections to the file server; calls go round over them.");
@@ -52,6 +78,21 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
                   "Longest that one image may take on a worker; then its decoder is killed.");
   schema.Duration("jobs.lease", &o.job_lease, absl::Seconds(5), absl::Hours(1),
                   "How long jobs of an api that died wait before another takes them.");
+  schema.Integer("jobs.max_decoder_deaths", &o.job_max_decoder_deaths, 1, 1000,
+                 "An image that has killed its decoder this often is quarantined.");
+  schema.Integer("jobs.max_worker_losses", &o.job_max_worker_losses, 1, 1000,
+                 "An image whose worker vanished this often is quarantined.");
+  schema.Integer(
+      "jobs.max_attempts", &o.job_max_attempts, 1, 100'000,
+      "Attempts at an image, for whatever reason they ended. 100, up to 5 minutes apart, "
+      "outlast a working day without file server.");
+  schema.Duration(
+      "feed.poll", &o.feed_poll, absl::Milliseconds(5), absl::Seconds(10),
+      "How often to look for changes by other apis; searches elsewhere lag by about this.");
+  schema.Duration("feed.retention", &o.feed_retention, absl::Minutes(1), absl::Hours(24 * 365),
+                  "How long a watcher may be away and still resume.");
+  schema.Duration("idempotency.retention", &o.idempotency_retention, absl::Minutes(1),
+                  absl::Hours(24 * 30), "How long a repeated request is recognised by its key.");
   schema.Duration("delivery.remake_timeout", &o.remake_timeout, absl::Seconds(1), absl::Minutes(5),
                   "How long a viewer waits while a lost rendition is made again.");
   schema.Integer("executor.threads", &o.executor_threads, 1, 1024,
@@ -67,6 +108,7 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
 ConfigSchema SchemaFor(Options& options) {
   ConfigSchema schema("api");
   DeclareAddresses(schema, options);
+  DeclareDatabase(schema, options);
   DeclareParts(schema, options);
   DeclareWork(schema, options);
   DeclareLogLevel(schema, &options.log_level);
@@ -78,6 +120,9 @@ absl::Status Validate(const Options& options) {
   SR_RETURN_IF_ERROR(CheckMayBind("gateway.listen", options.http_listen, options.allow_anonymous));
   if (options.database_driver == "sqlite" && options.database_path.empty()) {
     return InvalidField("database.path", "must name a file");
+  }
+  if (options.database_tls == "verified" && options.database_tls_ca.empty()) {
+    return InvalidField("database.tls_ca", "must name a PEM file when database.tls is verified");
   }
   return PresetsOf(options).status();
 }

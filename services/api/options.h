@@ -23,6 +23,17 @@ struct Options {
 
   std::string database_driver = "sqlite";
   std::string database_path = "var/api/stockroom.db";
+  std::string database_host = "127.0.0.1";
+  int64_t database_port = 3306;
+  std::string database_socket;
+  std::string database_name = "stockroom";
+  std::string database_user = "stockroom";
+  std::string database_password_file;
+  std::string database_tls = "off";
+  std::string database_tls_ca;
+  int64_t database_connections = 16;
+  absl::Duration database_patience = absl::Seconds(5);
+  bool database_allow_unsafe = false;
 
   std::string fileserver_address = "127.0.0.1:50053";
   int64_t fileserver_connections = 2;
@@ -42,6 +53,13 @@ struct Options {
 
   absl::Duration job_deadline = absl::Seconds(60);
   absl::Duration job_lease = absl::Seconds(60);
+  int64_t job_max_decoder_deaths = 3;
+  int64_t job_max_worker_losses = 10;
+  int64_t job_max_attempts = 100;
+
+  absl::Duration feed_poll = absl::Milliseconds(50);
+  absl::Duration feed_retention = absl::Hours(24 * 7);
+  absl::Duration idempotency_retention = absl::Hours(24);
   absl::Duration remake_timeout = absl::Seconds(20);
 
   int64_t executor_threads = 8;
