@@ -53,6 +53,8 @@ Arguments ParseArguments(int argc, char** argv, const std::string& usage) {
       arguments.corpus = argv[++i];
     } else if (argument == "--pairs" && i + 1 < argc) {
       arguments.pairs = std::max(1, std::atoi(argv[++i]));
+    } else if (argument == "--rows" && i + 1 < argc) {
+      arguments.rows = std::max(1LL, std::atoll(argv[++i]));
     } else {
       std::fprintf(stderr, "%s\n", usage.c_str());
       std::exit(2);

@@ -1,6 +1,7 @@
 // What every benchmark prints, and how pairs are compared.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ struct Arguments {
   bool json = false;
   int pairs = 5;
   std::string corpus;
+  int64_t rows = 100'000;
 };
 Arguments ParseArguments(int argc, char** argv, const std::string& usage);
 

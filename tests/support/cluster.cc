@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -30,8 +32,6 @@ Cluster::Cluster(Options options) : options_(std::move(options)) {
   std::string pattern = (std::filesystem::temp_directory_path() / "stockroom-XXXXXX").string();
   directory_ = ::mkdtemp(pattern.data());
 
-  rpc_port_ = FreePort();
-  gateway_port_ = FreePort();
   const int blob_port = FreePort();
   Process fileserver{.http_port = FreePort()};
   fileserver.command = {binaries_ + "/stockroom-fileserver", "--listen=" + Port(blob_port),
@@ -52,15 +52,36 @@ Cluster::Cluster(Options options) : options_(std::move(options)) {
     addresses += (addresses.empty() ? "" : ",") + Port(port);
   }
 
-  Process api{.http_port = gateway_port_};
-  api.command = {binaries_ + "/stockroom-api",
-                 "--rpc.listen=" + Port(rpc_port_),
-                 "--gateway.listen=" + Port(gateway_port_),
-                 "--database.path=" + directory_ + "/api/stockroom.db",
-                 "--fileserver.address=" + Port(blob_port),
-                 "--workers.addresses=" + addresses};
-  api.command.insert(api.command.end(), options_.api_flags.begin(), options_.api_flags.end());
-  processes_["api"] = api;
+  std::vector<std::string> shared = {"--fileserver.address=" + Port(blob_port),
+                                     "--workers.addresses=" + addresses};
+  if (options_.mariadb) {
+    auto started = MariaDb::Start({.durable = true});
+    if (!started.ok()) {
+      std::fprintf(stderr, "%s\n", started.status().ToString().c_str());
+      std::abort();
+    }
+    mariadb_ = *std::move(started);
+    if (!mariadb_->Sql("CREATE DATABASE stockroom").ok()) std::abort();
+    std::ofstream(directory_ + "/password") << mariadb_->password();
+    shared.insert(shared.end(),
+                  {"--database.driver=mysql", "--database.port=" + std::to_string(mariadb_->port()),
+                   "--database.user=" + mariadb_->user(),
+                   "--database.password_file=" + directory_ + "/password"});
+  } else {
+    shared.push_back("--database.path=" + directory_ + "/api/stockroom.db");
+  }
+  shared.insert(shared.end(), options_.api_flags.begin(), options_.api_flags.end());
+  for (int i = 0; i < options_.apis; ++i) AddApi(i, shared);
+}
+
+void Cluster::AddApi(int index, const std::vector<std::string>& shared) {
+  rpc_ports_.push_back(FreePort());
+  gateway_ports_.push_back(FreePort());
+  Process api{.http_port = gateway_ports_.back()};
+  api.command = {binaries_ + "/stockroom-api", "--rpc.listen=" + Port(rpc_ports_.back()),
+                 "--gateway.listen=" + Port(gateway_ports_.back())};
+  api.command.insert(api.command.end(), shared.begin(), shared.end());
+  processes_[index == 0 ? "api" : "api-" + std::to_string(index)] = api;
 }
 
 Cluster::~Cluster() {
@@ -70,6 +91,7 @@ Cluster::~Cluster() {
 }
 
 absl::Status Cluster::Start(const std::string& name) {
+  if (name == "mariadb") return mariadb_->Restart();
   Process& process = processes_.at(name);
   const std::string log = directory_ + "/" + name + ".log";
   std::vector<char*> argv;
@@ -102,10 +124,31 @@ absl::Status Cluster::StartAll() {
   for (int i = 0; i < options_.workers; ++i) {
     SR_RETURN_IF_ERROR(Start("worker-" + std::to_string(i)));
   }
-  return Start("api");
+  for (int i = 0; i < options_.apis; ++i) {
+    SR_RETURN_IF_ERROR(Start(i == 0 ? "api" : "api-" + std::to_string(i)));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> Cluster::Names() const {
+  std::vector<std::string> names;
+  if (mariadb_) names.push_back("mariadb");
+  for (const auto& [name, process] : processes_) names.push_back(name);
+  return names;
+}
+
+void Cluster::Pause(const std::string& name) {
+  if (name == "mariadb") return mariadb_->Pause();
+  ::kill(processes_.at(name).pid, SIGSTOP);
+}
+
+void Cluster::Resume(const std::string& name) {
+  if (name == "mariadb") return mariadb_->Resume();
+  ::kill(processes_.at(name).pid, SIGCONT);
 }
 
 void Cluster::Kill(const std::string& name) {
+  if (name == "mariadb") return mariadb_->Kill();
   Process& process = processes_.at(name);
   if (process.pid == 0) return;
   ::kill(process.pid, SIGKILL);
@@ -114,6 +157,7 @@ void Cluster::Kill(const std::string& name) {
 }
 
 int Cluster::Stop(const std::string& name) {
+  if (name == "mariadb") return mariadb_->Stop();
   Process& process = processes_.at(name);
   if (process.pid == 0) return -1;
   ::kill(process.pid, SIGTERM);
@@ -124,6 +168,7 @@ int Cluster::Stop(const std::string& name) {
 }
 
 bool Cluster::IsRunning(const std::string& name) {
+  if (name == "mariadb") return mariadb_->running();
   Process& process = processes_.at(name);
   if (process.pid == 0) return false;
   if (::waitpid(process.pid, nullptr, WNOHANG) != process.pid) return true;

@@ -16,6 +16,7 @@
 #include "stockroom/v1/images.grpc.pb.h"
 #include "stockroom/v1/search.grpc.pb.h"
 #include "stockroom/v1/system.grpc.pb.h"
+#include "tests/support/mariadb.h"
 #include "tests/support/ports.h"
 
 namespace stockroom::testing {
@@ -25,6 +26,9 @@ class Cluster {
  public:
   struct Options {
     int workers = 2;
+    // More than one only on MariaDB.
+    int apis = 1;
+    bool mariadb = false;
     // More flags for every process of a kind.
     std::vector<std::string> api_flags;
     std::vector<std::string> worker_flags;
@@ -33,20 +37,32 @@ class Cluster {
   explicit Cluster(Options options);
   ~Cluster();
 
-  // "fileserver", "worker-0", "worker-1", …, "api". Starting waits until it is ready.
+  // "mariadb", "fileserver", "worker-0", "worker-1", …, "api", "api-1", …. Starting waits until it is
+  // ready.
   absl::Status Start(const std::string& name);
   absl::Status StartAll();
   // SIGKILL: nothing is drained or flushed.
   void Kill(const std::string& name);
   // SIGTERM, and waits; returns the exit code (or 128 + signal).
   int Stop(const std::string& name);
+  // SIGSTOP, SIGCONT.
+  void Pause(const std::string& name);
+  void Resume(const std::string& name);
   bool IsRunning(const std::string& name);
+  std::vector<std::string> Names() const;
   pid_t pid(const std::string& name) const;
   std::string LogOf(const std::string& name) const;
 
-  std::string rpc_address() const { return "127.0.0.1:" + std::to_string(rpc_port_); }
+  std::string rpc_address(int api = 0) const {
+    return "127.0.0.1:" + std::to_string(rpc_ports_.at(api));
+  }
   // http://127.0.0.1:port
-  std::string gateway() const { return "http://127.0.0.1:" + std::to_string(gateway_port_); }
+  std::string gateway(int api = 0) const {
+    return "http://127.0.0.1:" + std::to_string(gateway_ports_.at(api));
+  }
+  int apis() const { return options_.apis; }
+  // Null without Options::mariadb.
+  MariaDb* mariadb() { return mariadb_.get(); }
   const std::string& directory() const { return directory_; }
 
  private:
@@ -56,11 +72,14 @@ class Cluster {
     int http_port = 0;
   };
 
+  void AddApi(int index, const std::vector<std::string>& shared);
+
   const Options options_;
   std::string binaries_;
   std::string directory_;
-  int rpc_port_ = 0;
-  int gateway_port_ = 0;
+  std::vector<int> rpc_ports_;
+  std::vector<int> gateway_ports_;
+  std::unique_ptr<MariaDb> mariadb_;
   std::map<std::string, Process> processes_;
 };
 

@@ -129,6 +129,15 @@ void MariaDb::Kill() {
   pid_ = 0;
 }
 
+int MariaDb::Stop() {
+  if (pid_ == 0) return -1;
+  ::kill(pid_, SIGTERM);
+  int how = 0;
+  ::waitpid(pid_, &how, 0);
+  pid_ = 0;
+  return WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+}
+
 absl::Status MariaDb::Restart() {
   Kill();
   return Launch();
@@ -142,6 +151,14 @@ absl::StatusOr<std::string> MariaDb::Sql(const std::string& sql) {
   std::ofstream(file) << sql << ";\n";
   return Shell("mariadb --no-defaults --batch --skip-column-names --connect-timeout=2 -uroot -S " +
                folder_ + "/s < " + file);
+}
+
+absl::Status MariaDb::Dump(const std::string& query) {
+  const std::string file = folder_ + "/statements.sql";
+  std::ofstream(file) << query << ";\n";
+  return Shell("mariadb --no-defaults --batch --quick -uroot -S " + folder_ + "/s < " + file +
+               " >/dev/null")
+      .status();
 }
 
 std::string MariaDb::log() const {

@@ -30,6 +30,8 @@ class MariaDb {
 
   // SIGKILL: nothing is flushed.
   void Kill();
+  // SIGTERM, and waits; returns the exit code.
+  int Stop();
   // Waits until it answers.
   absl::Status Restart();
   // SIGSTOP, SIGCONT.
@@ -39,6 +41,9 @@ class MariaDb {
 
   // Runs SQL as root; what the client prints, without column names.
   absl::StatusOr<std::string> Sql(const std::string& sql);
+
+  // Reads all rows of a query, row by row, and throws them away.
+  absl::Status Dump(const std::string& query);
 
   int port() const { return port_; }
   std::string user() const { return "stockroom"; }
