@@ -101,7 +101,8 @@ absl::StatusOr<BlobPage> ListBlobs(BlobClient& client, const CallContext& contex
 }
 
 absl::Status TouchBlob(BlobClient& client, const CallContext& context, const Digest& digest) {
-  return Await<absl::Status>([&](auto done) { client.TouchBlob(context, digest, std::move(done)); });
+  return Await<absl::Status>(
+      [&](auto done) { client.TouchBlob(context, digest, std::move(done)); });
 }
 
 absl::StatusOr<bool> DeleteBlobIfUntouched(BlobClient& client, const CallContext& context,

@@ -25,7 +25,8 @@ class MemoryBlobClient final : public BlobClient {
     Clock* clock = &Clock::Real();
   };
   MemoryBlobClient() : MemoryBlobClient(Options{}) {}
-  explicit MemoryBlobClient(const Options& options) : options_(options), started_(options.clock->Now()) {}
+  explicit MemoryBlobClient(const Options& options)
+      : options_(options), started_(options.clock->Now()) {}
 
   std::unique_ptr<BlobWriter> PutBlob(const CallContext& context, PutBlobOptions options) override;
   std::unique_ptr<BlobReader> GetBlob(const CallContext& context, const Digest& digest,
@@ -78,7 +79,7 @@ class MemoryBlobClient final : public BlobClient {
     std::shared_ptr<const std::string> bytes;
     std::string md5;
     bool damaged = false;
-    absl::Time put;      // what a power cut leaves of `touched`
+    absl::Time put;  // what a power cut leaves of `touched`
     absl::Time touched;
     uint64_t stamp = 0;  // of the last touch
   };

@@ -52,7 +52,8 @@ internal::ListBlobsResponse ToWire(const BlobPage& page) {
   }
   wire.set_next_cursor(page.next_cursor);
   // Rounded up: 0 means that there is nothing to wait for.
-  wire.set_quiet_for_ms(absl::ToInt64Milliseconds(absl::Ceil(page.quiet_for, absl::Milliseconds(1))));
+  wire.set_quiet_for_ms(
+      absl::ToInt64Milliseconds(absl::Ceil(page.quiet_for, absl::Milliseconds(1))));
   return wire;
 }
 
