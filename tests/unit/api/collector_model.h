@@ -2,6 +2,7 @@
 // and decorators that hand control to it (and break the protocol on request).
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <random>
@@ -36,6 +37,7 @@ class Scheduler {
   void Spawn(std::function<void()> actor) {
     const int id = static_cast<int>(threads_.size());
     alive_.push_back(id);
+    wake_.emplace_back();
     threads_.emplace_back([this, id, actor = std::move(actor)] {
       WaitForTurn(id);
       current_ = id;
@@ -57,7 +59,7 @@ class Scheduler {
           clock_.Advance(absl::Minutes(kMinutes[Pick(6)]));
         }
         turn_ = alive_[Pick(alive_.size())];
-        changed_.NotifyAll();
+        wake_[static_cast<size_t>(turn_)].NotifyAll();
         while (turn_ != kNobody) changed_.Wait(mu_);
       }
     }
@@ -86,7 +88,7 @@ class Scheduler {
   static constexpr int kNobody = -1;
   void WaitForTurn(int id) {
     MutexLock lock(mu_);
-    while (turn_ != id) changed_.Wait(mu_);
+    while (turn_ != id) wake_[static_cast<size_t>(id)].Wait(mu_);
   }
 
   static thread_local inline int current_ = kNobody;
@@ -94,7 +96,8 @@ class Scheduler {
   FakeClock& clock_;
   std::vector<std::thread> threads_;
   Mutex mu_;
-  CondVar changed_;
+  CondVar changed_;           // back to Run
+  std::deque<CondVar> wake_;  // one an actor
   int turn_ SR_GUARDED_BY(mu_) = kNobody;
   std::vector<int> alive_;
 };
