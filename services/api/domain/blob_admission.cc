@@ -81,8 +81,16 @@ absl::StatusOr<CreatedImage> AdmitBlob(const CallContext& context, MetadataStore
     return created;
   }
   const absl::Status there = TouchBlob(blobs, own, image.sha256);
-  if (there.ok()) return created;
-  if (!absl::IsNotFound(there)) return there;
+  if (!there.ok() && !absl::IsNotFound(there)) return there;
+  if (there.ok()) {
+    if (!created->deduplicated) return created;
+    // The row may have been taken back before somebody put the bytes again. If it is there after
+    // the touch, it stays: its uploader's touch finds the blob, too.
+    const absl::StatusOr<Image> found = store.GetImage(created->image.id);
+    if (absl::IsNotFound(found.status())) return Collected();
+    if (!found.ok()) return found.status();
+    return created;
+  }
   // A row that was found is somebody else's: its uploader answers for it, or a deletion was faster.
   if (created->deduplicated) return Collected();
   SR_RETURN_IF_ERROR(DeleteUnlessBlobIsThere(own, store, blobs, clock.Now(), image));

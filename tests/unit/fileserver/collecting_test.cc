@@ -38,6 +38,7 @@ TEST_F(Collecting, KeepsTheTimeOfANewBlobAcrossAPowerCut) {
   machine_.Advance(absl::Hours(24));
   EXPECT_EQ(machine_.Untouched().size(), 2u);
   const absl::StatusOr<FileInfo> info = machine_.env.Stat(Machine::PathOf(Digest::Of("later")));
+  ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_EQ(machine_.clock.Now() - info->modified, absl::Hours(24));
 }
 
