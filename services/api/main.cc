@@ -2,6 +2,7 @@
 #include <memory>
 #include <utility>
 
+#include "services/api/domain/blob_collector.h"
 #include "services/api/domain/catalog.h"
 #include "services/api/domain/delivery_service.h"
 #include "services/api/domain/janitor.h"
@@ -74,13 +75,20 @@ absl::Status Serve(const Options& options, const std::string& profile) {
                    .keep_events = options.feed_retention,
                    .keep_keys = options.idempotency_retention},
                   *store, clock, metrics);
+  BlobCollector collector(
+      {.holder = api_id,
+       .grace = options.collector_grace,
+       .interval = options.collector_interval,
+       .deletes_per_second = static_cast<double>(options.collector_deletes_per_second)},
+      blobs, *store, clock, metrics);
   store->SetCommitListener([&] {
     follower.Poke();
     dispatcher.Poke();
   });
 
   Uploads uploads({.max_bytes = options.max_upload_bytes,
-                   .max_in_flight = static_cast<int>(options.max_uploads_in_flight)},
+                   .max_in_flight = static_cast<int>(options.max_uploads_in_flight),
+                   .grace = options.collector_grace},
                   blobs, *store, completions, executor, clock, metrics);
   Catalog catalog(*store, blobs, clock);
   DeliveryService delivery(
@@ -124,6 +132,7 @@ absl::Status Serve(const Options& options, const std::string& profile) {
 
   dispatcher.Start();
   janitor.Start();
+  collector.Start();
   follower.Start([&] { rpc_server->SetServing(true); });
   LogInfo("api runs", {{"grpc_port", rpc_server->port()},
                        {"http_port", http_server->port()},
@@ -137,6 +146,7 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   http_server->Drain(options.drain_limit);  // waiting uploads need the parts below until here
   rpc_server->Drain(options.drain_limit);
   dispatcher.Drain(options.drain_limit);
+  collector.Stop();
   janitor.Stop();
   executor.Shutdown();
   follower.Stop();

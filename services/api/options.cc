@@ -93,6 +93,14 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
                   "How long a watcher may be away and still resume.");
   schema.Duration("idempotency.retention", &o.idempotency_retention, absl::Minutes(1),
                   absl::Hours(24 * 30), "How long a repeated request is recognised by its key.");
+  schema.Duration(
+      "collector.grace", &o.collector_grace, absl::Seconds(1), absl::Hours(24 * 365),
+      "How long bytes that no image refers to are kept. The same on every api, at least "
+      "the file server's collect.min_untouched, and longer than any upload lasts.");
+  schema.Duration("collector.interval", &o.collector_interval, absl::Seconds(1),
+                  absl::Hours(24 * 30), "How often to look for such bytes.");
+  schema.Integer("collector.deletes_per_second", &o.collector_deletes_per_second, 1, 100'000,
+                 "Bound on deletions, so that they do not crowd out reads and uploads.");
   schema.Duration("delivery.remake_timeout", &o.remake_timeout, absl::Seconds(1), absl::Minutes(5),
                   "How long a viewer waits while a lost rendition is made again.");
   schema.Integer("executor.threads", &o.executor_threads, 1, 1024,

@@ -60,6 +60,10 @@ struct Options {
   absl::Duration feed_poll = absl::Milliseconds(50);
   absl::Duration feed_retention = absl::Hours(24 * 7);
   absl::Duration idempotency_retention = absl::Hours(24);
+
+  absl::Duration collector_grace = absl::Hours(24);
+  absl::Duration collector_interval = absl::Hours(1);
+  int64_t collector_deletes_per_second = 50;
   absl::Duration remake_timeout = absl::Seconds(20);
 
   int64_t executor_threads = 8;

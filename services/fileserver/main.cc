@@ -29,7 +29,8 @@ absl::Status Serve(const Options& options) {
   BlobStore blobs(*disk,
                   {.max_blob_bytes = options.max_blob_bytes,
                    .max_uploads = options.max_uploads,
-                   .max_downloads = options.max_downloads},
+                   .max_downloads = options.max_downloads,
+                   .min_untouched = options.collect_min_untouched},
                   metrics);
   RenditionStore renditions(*disk,
                             {.max_rendition_bytes = options.max_rendition_bytes,

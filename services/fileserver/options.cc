@@ -27,6 +27,9 @@ ConfigSchema SchemaFor(Options& options) {
   schema.Integer("limits.reserve_bytes", &options.reserve_bytes, 0, kMost,
                  "Uploads are refused, and health turns red, when less than this is free on the "
                  "disk.");
+  schema.Duration("collect.min_untouched", &options.collect_min_untouched, absl::ZeroDuration(),
+                  absl::Hours(24 * 365),
+                  "A collector that wants to delete younger blobs than this is refused.");
   schema.Integer("disk.threads", &options.disk_threads, 1, 1024,
                  "Threads for disk work: how many reads, writes and syncs run at once.");
   schema.Integer("disk.queue", &options.disk_queue, 1, 1'000'000,

@@ -23,6 +23,8 @@ struct Options {
   int64_t max_downloads = 512;
   int64_t reserve_bytes = int64_t{1} << 30;
 
+  absl::Duration collect_min_untouched = absl::Hours(1);
+
   int64_t disk_threads = 16;
   int64_t disk_queue = 1024;
   absl::Duration probe_interval = absl::Seconds(5);

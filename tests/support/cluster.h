@@ -37,8 +37,8 @@ class Cluster {
   explicit Cluster(Options options);
   ~Cluster();
 
-  // "mariadb", "fileserver", "worker-0", "worker-1", …, "api", "api-1", …. Starting waits until it is
-  // ready.
+  // "mariadb", "fileserver", "worker-0", "worker-1", …, "api", "api-1", …. Starting waits until it
+  // is ready.
   absl::Status Start(const std::string& name);
   absl::Status StartAll();
   // SIGKILL: nothing is drained or flushed.

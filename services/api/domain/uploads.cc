@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/api/domain/blob_admission.h"
 #include "services/api/domain/validation.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
@@ -103,29 +104,31 @@ class Uploads::Session final : public UploadSession {
     }
 
     void FinishBlob() {
-      writer->Finish([self = shared_from_this()](absl::StatusOr<StoredBlob> blob) {
-        if (!blob.ok()) return self->Answer(blob.status());
-        const bool queued = self->uploads.executor_.SubmitAdmitted(
-            [self, info = blob->info] { self->Commit(info); });
-        if (!queued) self->Answer(Unavailable("SHUTTING_DOWN", "the api is shutting down"));
-      });
+      writer->Finish(
+          [self = shared_from_this(), put = BootTimeNow()](absl::StatusOr<StoredBlob> blob) {
+            if (!blob.ok()) return self->Answer(blob.status());
+            const bool queued = self->uploads.executor_.SubmitAdmitted(
+                [self, put, info = blob->info] { self->Commit(info, put); });
+            if (!queued) self->Answer(Unavailable("SHUTTING_DOWN", "the api is shutting down"));
+          });
     }
 
     // On the executor. Only reached once the bytes are durable.
-    void Commit(const BlobInfo& info) {
+    void Commit(const BlobInfo& info, absl::Duration put_time) {
       if (absl::Status status = context.Check(); !status.ok()) return Answer(std::move(status));
       const absl::Time now = uploads.clock_.Now();
       absl::StatusOr<CreatedImage> created =
-          uploads.store_.CreateImage({.id = NewUuidV7(now),
-                                      .owner = who.subject,
-                                      .described = request.described,
-                                      .filename = request.filename,
-                                      .sha256 = info.sha256,
-                                      .md5 = info.md5,
-                                      .size_bytes = info.size,
-                                      .allow_duplicate = request.allow_duplicate,
-                                      .request_id = context.request_id},
-                                     now);
+          AdmitBlob(context, uploads.store_, uploads.blobs_, uploads.clock_,
+                    {.put_time = put_time, .grace = uploads.options_.grace},
+                    {.id = NewUuidV7(now),
+                     .owner = who.subject,
+                     .described = request.described,
+                     .filename = request.filename,
+                     .sha256 = info.sha256,
+                     .md5 = info.md5,
+                     .size_bytes = info.size,
+                     .allow_duplicate = request.allow_duplicate,
+                     .request_id = context.request_id});
       if (!created.ok()) return Answer(created.status());
       (created->deduplicated ? uploads.deduplicated_total_ : uploads.stored_total_).Add();
       LogInfo("image stored",

@@ -53,6 +53,8 @@ class Uploads {
     int64_t max_bytes = 200 << 20;
     // Uploads under way at once; each holds a few chunks of at most 1 MiB.
     int max_in_flight = 256;
+    // The collector's grace period.
+    absl::Duration grace = absl::Hours(24);
   };
   Uploads(Options options, BlobClient& blobs, MetadataStore& store, Completions& completions,
           Executor& executor, Clock& clock, Metrics& metrics);

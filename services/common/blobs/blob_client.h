@@ -72,6 +72,18 @@ class BlobClient {
   // `done` gets how many were removed.
   virtual void DeleteRenditions(const CallContext& context, const Digest& original,
                                 absl::AnyInvocable<void(absl::StatusOr<int>)> done) = 0;
+
+  // For collecting (services/api/domain/blob_collector.h).
+  virtual void ListBlobs(const CallContext& context, ListBlobsOptions options,
+                         absl::AnyInvocable<void(absl::StatusOr<BlobPage>)> done) = 0;
+  // NOT_FOUND: it is gone.
+  virtual void TouchBlob(const CallContext& context, const Digest& digest,
+                         absl::AnyInvocable<void(absl::Status)> done) = 0;
+  // `done` gets whether it was deleted: false when it was touched since the listing that gave
+  // `stamp`, or is gone.
+  virtual void DeleteBlobIfUntouched(const CallContext& context, const Digest& digest,
+                                     std::string stamp,
+                                     absl::AnyInvocable<void(absl::StatusOr<bool>)> done) = 0;
 };
 
 }  // namespace stockroom

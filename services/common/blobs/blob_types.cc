@@ -28,4 +28,17 @@ absl::Status CheckRenditionKey(std::string_view key) {
   return absl::OkStatus();
 }
 
+absl::Status CheckListing(const ListBlobsOptions& options) {
+  if (options.page_size < 1 || options.page_size > kMaxBlobPage) {
+    return InvalidField("page_size", "must be 1 to 1000");
+  }
+  const bool hex = std::all_of(options.cursor.begin(), options.cursor.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  });
+  if (!hex || options.cursor.size() > 2 * Digest::kSize) {
+    return InvalidField("cursor", "must be one that the page before gave");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace stockroom

@@ -94,4 +94,22 @@ absl::StatusOr<std::string> ReadRendition(BlobClient& client, const CallContext&
   return ReadAll(*reader, kMaxRenditionBytes);
 }
 
+absl::StatusOr<BlobPage> ListBlobs(BlobClient& client, const CallContext& context,
+                                   ListBlobsOptions options) {
+  return Await<absl::StatusOr<BlobPage>>(
+      [&](auto done) { client.ListBlobs(context, std::move(options), std::move(done)); });
+}
+
+absl::Status TouchBlob(BlobClient& client, const CallContext& context, const Digest& digest) {
+  return Await<absl::Status>(
+      [&](auto done) { client.TouchBlob(context, digest, std::move(done)); });
+}
+
+absl::StatusOr<bool> DeleteBlobIfUntouched(BlobClient& client, const CallContext& context,
+                                           const ListedBlob& blob) {
+  return Await<absl::StatusOr<bool>>([&](auto done) {
+    client.DeleteBlobIfUntouched(context, blob.sha256, blob.stamp, std::move(done));
+  });
+}
+
 }  // namespace stockroom

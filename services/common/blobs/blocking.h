@@ -17,5 +17,10 @@ absl::StatusOr<RenditionInfo> WriteRendition(BlobClient& client, const CallConte
                                              RenditionAddress address, std::string_view bytes);
 absl::StatusOr<std::string> ReadRendition(BlobClient& client, const CallContext& context,
                                           RenditionAddress address);
+absl::StatusOr<BlobPage> ListBlobs(BlobClient& client, const CallContext& context,
+                                   ListBlobsOptions options);
+absl::Status TouchBlob(BlobClient& client, const CallContext& context, const Digest& digest);
+absl::StatusOr<bool> DeleteBlobIfUntouched(BlobClient& client, const CallContext& context,
+                                           const ListedBlob& blob);
 
 }  // namespace stockroom

@@ -139,8 +139,10 @@ absl::StatusOr<StoredBlob> MemoryBlobClient::StoreBlob(std::string bytes,
   const bool existed = stored.bytes != nullptr && !stored.damaged;
   if (!existed) {
     stored = StoredBytes{.bytes = std::make_shared<const std::string>(std::move(bytes)),
-                         .md5 = info.md5};
+                         .md5 = info.md5,
+                         .put = options_.clock->Now()};
   }
+  Touch(stored);
   return StoredBlob{.info = std::move(info), .existed = existed};
 }
 

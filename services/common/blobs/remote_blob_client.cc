@@ -22,7 +22,10 @@ class RemoteBlobClient::Pool {
         stat_blob("StatBlob", metrics),
         put_rendition("PutRendition", metrics),
         get_rendition("GetRendition", metrics),
-        delete_renditions("DeleteRenditions", metrics) {
+        delete_renditions("DeleteRenditions", metrics),
+        list_blobs("ListBlobs", metrics),
+        touch_blob("TouchBlob", metrics),
+        delete_blob("DeleteBlobIfUntouched", metrics) {
     for (int i = 0; i < std::max(1, options.connections); ++i) {
       stubs_.push_back(BlobService::NewStub(rpc::MakeChannel(options.target, {.pool_index = i})));
     }
@@ -36,6 +39,9 @@ class RemoteBlobClient::Pool {
   CallMetrics put_rendition;
   CallMetrics get_rendition;
   CallMetrics delete_renditions;
+  CallMetrics list_blobs;
+  CallMetrics touch_blob;
+  CallMetrics delete_blob;
 
  private:
   std::vector<std::unique_ptr<BlobService::Stub>> stubs_;
@@ -138,6 +144,68 @@ void RemoteBlobClient::DeleteRenditions(const CallContext& context, const Digest
       },
       [&metrics,
        done = std::move(done)](absl::StatusOr<internal::DeleteRenditionsResponse> r) mutable {
+        if (r.ok()) {
+          done(r->deleted());
+        } else {
+          metrics.Failed(r.status());
+          done(r.status());
+        }
+      });
+}
+
+void RemoteBlobClient::ListBlobs(const CallContext& context, ListBlobsOptions options,
+                                 absl::AnyInvocable<void(absl::StatusOr<BlobPage>)> done) {
+  internal::ListBlobsRequest request;
+  request.set_untouched_for_ms(absl::ToInt64Milliseconds(options.untouched_for));
+  request.set_cursor(std::move(options.cursor));
+  request.set_page_size(options.page_size);
+  CallMetrics& metrics = pool_->list_blobs;
+  metrics.Started();
+  rpc::CallUnary<internal::ListBlobsResponse>(
+      context, std::move(request),
+      [stub = pool_->Next()](auto* client_context, const auto* wire, auto* response, auto end) {
+        stub->async()->ListBlobs(client_context, wire, response, std::move(end));
+      },
+      [&metrics, done = std::move(done)](absl::StatusOr<internal::ListBlobsResponse> r) mutable {
+        absl::StatusOr<BlobPage> page =
+            r.ok() ? FromWire(*r) : absl::StatusOr<BlobPage>(r.status());
+        if (!page.ok()) metrics.Failed(page.status());
+        done(std::move(page));
+      });
+}
+
+void RemoteBlobClient::TouchBlob(const CallContext& context, const Digest& digest,
+                                 absl::AnyInvocable<void(absl::Status)> done) {
+  internal::TouchBlobRequest request;
+  request.set_sha256(std::string(digest.bytes()));
+  CallMetrics& metrics = pool_->touch_blob;
+  metrics.Started();
+  rpc::CallUnary<internal::TouchBlobResponse>(
+      context, std::move(request),
+      [stub = pool_->Next()](auto* client_context, const auto* wire, auto* response, auto end) {
+        stub->async()->TouchBlob(client_context, wire, response, std::move(end));
+      },
+      [&metrics, done = std::move(done)](absl::StatusOr<internal::TouchBlobResponse> r) mutable {
+        if (!r.ok()) metrics.Failed(r.status());
+        done(r.status());
+      });
+}
+
+void RemoteBlobClient::DeleteBlobIfUntouched(const CallContext& context, const Digest& digest,
+                                             std::string stamp,
+                                             absl::AnyInvocable<void(absl::StatusOr<bool>)> done) {
+  internal::DeleteBlobIfUntouchedRequest request;
+  request.set_sha256(std::string(digest.bytes()));
+  request.set_stamp(std::move(stamp));
+  CallMetrics& metrics = pool_->delete_blob;
+  metrics.Started();
+  rpc::CallUnary<internal::DeleteBlobIfUntouchedResponse>(
+      context, std::move(request),
+      [stub = pool_->Next()](auto* client_context, const auto* wire, auto* response, auto end) {
+        stub->async()->DeleteBlobIfUntouched(client_context, wire, response, std::move(end));
+      },
+      [&metrics,
+       done = std::move(done)](absl::StatusOr<internal::DeleteBlobIfUntouchedResponse> r) mutable {
         if (r.ok()) {
           done(r->deleted());
         } else {

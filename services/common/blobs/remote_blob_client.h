@@ -33,6 +33,12 @@ class RemoteBlobClient final : public BlobClient {
                                                 RenditionAddress address, ByteRange range) override;
   void DeleteRenditions(const CallContext& context, const Digest& original,
                         absl::AnyInvocable<void(absl::StatusOr<int>)> done) override;
+  void ListBlobs(const CallContext& context, ListBlobsOptions options,
+                 absl::AnyInvocable<void(absl::StatusOr<BlobPage>)> done) override;
+  void TouchBlob(const CallContext& context, const Digest& digest,
+                 absl::AnyInvocable<void(absl::Status)> done) override;
+  void DeleteBlobIfUntouched(const CallContext& context, const Digest& digest, std::string stamp,
+                             absl::AnyInvocable<void(absl::StatusOr<bool>)> done) override;
 
  private:
   class Pool;

@@ -42,4 +42,30 @@ absl::StatusOr<RenditionAddress> FromWire(const internal::RenditionAddress& addr
   return RenditionAddress{.original = original, .key = address.key()};
 }
 
+internal::ListBlobsResponse ToWire(const BlobPage& page) {
+  internal::ListBlobsResponse wire;
+  for (const ListedBlob& blob : page.blobs) {
+    internal::ListedBlob& listed = *wire.add_blobs();
+    listed.set_sha256(std::string(blob.sha256.bytes()));
+    listed.set_size(blob.size);
+    listed.set_stamp(blob.stamp);
+  }
+  wire.set_next_cursor(page.next_cursor);
+  // Rounded up: 0 means that there is nothing to wait for.
+  wire.set_quiet_for_ms(
+      absl::ToInt64Milliseconds(absl::Ceil(page.quiet_for, absl::Milliseconds(1))));
+  return wire;
+}
+
+absl::StatusOr<BlobPage> FromWire(const internal::ListBlobsResponse& page) {
+  BlobPage result{.blobs = {},
+                  .next_cursor = page.next_cursor(),
+                  .quiet_for = absl::Milliseconds(page.quiet_for_ms())};
+  for (const internal::ListedBlob& blob : page.blobs()) {
+    SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(blob.sha256()));
+    result.blobs.push_back({.sha256 = digest, .size = blob.size(), .stamp = blob.stamp()});
+  }
+  return result;
+}
+
 }  // namespace stockroom

@@ -72,6 +72,7 @@ class LocalDisk::LocalBlobSink final : public BlobSink {
     // Whatever happens, this descriptor is not synced a second time.
     const std::unique_ptr<File> file = std::move(file_);
     SR_RETURN_IF_ERROR(AppendAll(*file, EncodeFooter(info)));
+    SR_RETURN_IF_ERROR(file->SetModified(disk_.clock_.Read().now));
     SR_RETURN_IF_ERROR(file->SyncData());
     SR_ASSIGN_OR_RETURN(const bool existed, disk_.Publish(*file, info.sha256));
     SR_RETURN_IF_ERROR(disk_.env_.SyncDirectory(disk_.BlobShard(info.sha256)));
@@ -143,7 +144,8 @@ LocalDisk::LocalDisk(Env& env, const Options& options, std::unique_ptr<FileLock>
       blobs_(options.directory + "/blobs"),
       renditions_(options.directory + "/renditions"),
       tmp_(options.directory + "/tmp"),
-      lock_(std::move(lock)) {}
+      lock_(std::move(lock)),
+      clock_(*options.clock, options.steady) {}
 
 absl::Status LocalDisk::Prepare() {
   SR_RETURN_IF_ERROR(EnsureShards(env_, blobs_));
@@ -174,24 +176,35 @@ absl::StatusOr<std::unique_ptr<BlobSink>> LocalDisk::CreateBlob() {
 }
 
 absl::StatusOr<bool> LocalDisk::Publish(File& file, const Digest& digest) {
-  const std::string path = BlobPath(digest);
   for (int attempt = 0; attempt < kRaceAttempts; ++attempt) {
-    const absl::Status linked = env_.Link(file, path);
-    if (linked.ok()) return false;
-    if (!absl::IsAlreadyExists(linked)) return linked;
+    SR_ASSIGN_OR_RETURN(const bool linked, LinkOrTouch(file, digest));
+    if (linked) return false;
     const absl::Status there = CheckIntact(digest);
     if (absl::IsDataLoss(there)) {
       LogWarning("replacing a damaged blob", {{"digest", digest.hex()}, {"error", there}});
       SR_RETURN_IF_ERROR(Replace(file, digest));
       return false;
     }
-    // NOT_FOUND here and below: collected in between, so it has to be linked after all.
-    if (!there.ok() && !absl::IsNotFound(there)) return there;
-    const absl::Status touched = env_.Touch(path);
-    if (touched.ok()) return true;
-    if (!absl::IsNotFound(touched)) return touched;
+    if (there.ok()) return true;
+    // NOT_FOUND: somebody removed it by hand, so it has to be linked after all.
+    if (!absl::IsNotFound(there)) return there;
   }
-  return Unavailable("BLOB_CONTENDED", path + " comes and goes; try again");
+  return Unavailable("BLOB_CONTENDED", BlobPath(digest) + " comes and goes; try again");
+}
+
+absl::StatusOr<bool> LocalDisk::LinkOrTouch(File& file, const Digest& digest) {
+  const std::string path = BlobPath(digest);
+  MutexLock lock(LockOf(digest));
+  absl::Status status;
+  for (int attempt = 0; attempt < kRaceAttempts; ++attempt) {
+    status = env_.Link(file, path);
+    if (status.ok()) return true;
+    if (!absl::IsAlreadyExists(status)) return status;
+    status = TouchLocked(digest);
+    if (status.ok()) return false;
+    if (!absl::IsNotFound(status)) return status;
+  }
+  return status;
 }
 
 absl::Status LocalDisk::CheckIntact(const Digest& digest) {
@@ -211,6 +224,7 @@ absl::Status LocalDisk::CheckIntact(const Digest& digest) {
 absl::Status LocalDisk::Replace(File& file, const Digest& digest) {
   const std::string temporary = TemporaryPath();
   SR_RETURN_IF_ERROR(env_.Link(file, temporary));
+  MutexLock lock(LockOf(digest));
   absl::Status renamed = env_.Rename(temporary, BlobPath(digest));
   if (!renamed.ok()) env_.Unlink(temporary).IgnoreError();
   return renamed;

@@ -98,6 +98,44 @@ class BlobServiceImpl final : public internal::BlobService::CallbackService {
         });
   }
 
+  grpc::ServerUnaryReactor* ListBlobs(grpc::CallbackServerContext* context,
+                                      const internal::ListBlobsRequest* request,
+                                      internal::ListBlobsResponse* response) override {
+    return rpc::RunUnary(
+        context, disk_, deadlines_, [this, request, response](const CallContext&) -> absl::Status {
+          SR_ASSIGN_OR_RETURN(
+              const BlobPage page,
+              blobs_.List({.untouched_for = absl::Milliseconds(request->untouched_for_ms()),
+                           .cursor = request->cursor(),
+                           .page_size = request->page_size()}));
+          *response = ToWire(page);
+          return absl::OkStatus();
+        });
+  }
+
+  grpc::ServerUnaryReactor* TouchBlob(grpc::CallbackServerContext* context,
+                                      const internal::TouchBlobRequest* request,
+                                      internal::TouchBlobResponse*) override {
+    return rpc::RunUnary(
+        context, disk_, deadlines_, [this, request](const CallContext&) -> absl::Status {
+          SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(request->sha256()));
+          return blobs_.Touch(digest);
+        });
+  }
+
+  grpc::ServerUnaryReactor* DeleteBlobIfUntouched(
+      grpc::CallbackServerContext* context, const internal::DeleteBlobIfUntouchedRequest* request,
+      internal::DeleteBlobIfUntouchedResponse* response) override {
+    return rpc::RunUnary(
+        context, disk_, deadlines_, [this, request, response](const CallContext&) -> absl::Status {
+          SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(request->sha256()));
+          SR_ASSIGN_OR_RETURN(const bool deleted,
+                              blobs_.DeleteIfUntouched(digest, request->stamp()));
+          response->set_deleted(deleted);
+          return absl::OkStatus();
+        });
+  }
+
  private:
   absl::StatusOr<std::unique_ptr<BlobUpload>> BeginBlob(const internal::PutBlobRequest& request) {
     const internal::PutBlobHeader& header = request.header();

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -58,6 +59,17 @@ class BlobBackend {
   virtual absl::StatusOr<std::unique_ptr<BlobSink>> CreateBlob() = 0;
   // NOT_FOUND; DATA_LOSS when what is recorded about it is damaged.
   virtual absl::StatusOr<std::unique_ptr<BlobSource>> OpenBlob(const Digest& digest) = 0;
+
+  // ---- collecting ----
+
+  // One page, see ListBlobs in blobs.proto. INVALID_ARGUMENT (cursor, page size).
+  virtual absl::StatusOr<BlobPage> ListBlobs(const ListBlobsOptions& options) = 0;
+  // As putting it again. NOT_FOUND.
+  virtual absl::Status TouchBlob(const Digest& digest) = 0;
+  // Deletes blob and renditions if its last touch is the one that `stamp` names; atomic with
+  // respect to TouchBlob and to commits of the same bytes. OK: durable. INVALID_ARGUMENT (stamp).
+  virtual absl::StatusOr<bool> DeleteBlobIfUntouched(const Digest& digest,
+                                                     const std::string& stamp) = 0;
 
   virtual absl::StatusOr<std::unique_ptr<RenditionSink>> CreateRendition(
       const RenditionAddress& address) = 0;

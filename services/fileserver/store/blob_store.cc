@@ -68,6 +68,7 @@ BlobStore::BlobStore(BlobBackend& backend, const Options& options, Metrics& metr
       options_(options),
       uploads_("blob upload", options.max_uploads, metrics),
       downloads_("blob download", options.max_downloads, metrics),
+      listings_("blob listing", options.max_listings, metrics),
       commit_seconds_(metrics.GetHistogram("stockroom_fileserver_blob_commit_seconds",
                                            "Making a blob durable, after its last byte.",
                                            Histogram::LatencyBounds())),
@@ -76,7 +77,13 @@ BlobStore::BlobStore(BlobBackend& backend, const Options& options, Metrics& metr
       deduplicated_(metrics.GetCounter("stockroom_fileserver_blobs_deduplicated_total",
                                        "Uploads of bytes that were there already.")),
       damaged_(metrics.GetCounter("stockroom_fileserver_blobs_damaged_total",
-                                  "Reads that found a blob damaged.")) {}
+                                  "Reads that found a blob damaged.")),
+      touched_(metrics.GetCounter("stockroom_fileserver_blobs_touched_total",
+                                  "Touches of blobs by uploads that took long.")),
+      collected_(metrics.GetCounter("stockroom_fileserver_blobs_collected_total",
+                                    "Originals deleted because nothing referred to them.")),
+      refused_(metrics.GetCounter("stockroom_fileserver_blobs_collect_refused_total",
+                                  "Deletions refused because the blob was touched meanwhile.")) {}
 
 absl::StatusOr<std::unique_ptr<BlobUpload>> BlobStore::Put(const PutBlobOptions& options) {
   if (options.max_bytes < 0) return InvalidField("max_bytes", "must not be negative");
@@ -106,6 +113,29 @@ absl::StatusOr<std::unique_ptr<BlobDownload>> BlobStore::Get(const Digest& diges
 absl::StatusOr<BlobInfo> BlobStore::Stat(const Digest& digest) {
   SR_ASSIGN_OR_RETURN(const std::unique_ptr<BlobSource> source, backend_.OpenBlob(digest));
   return source->info();
+}
+
+absl::StatusOr<BlobPage> BlobStore::List(const ListBlobsOptions& options) {
+  SR_RETURN_IF_ERROR(CheckListing(options));
+  if (options.untouched_for < options_.min_untouched) {
+    return InvalidField("untouched_for_ms", "must be at least " +
+                                                absl::FormatDuration(options_.min_untouched) +
+                                                " (collect.min_untouched of the file server)");
+  }
+  SR_ASSIGN_OR_RETURN(const Slots::Slot slot, listings_.Take());
+  return backend_.ListBlobs(options);
+}
+
+absl::Status BlobStore::Touch(const Digest& digest) {
+  SR_RETURN_IF_ERROR(backend_.TouchBlob(digest));
+  touched_.Add();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> BlobStore::DeleteIfUntouched(const Digest& digest, const std::string& stamp) {
+  SR_ASSIGN_OR_RETURN(const bool deleted, backend_.DeleteBlobIfUntouched(digest, stamp));
+  (deleted ? collected_ : refused_).Add();
+  return deleted;
 }
 
 }  // namespace stockroom::fileserver

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "services/common/base/metrics.h"
 #include "services/fileserver/store/blob_backend.h"
@@ -15,13 +16,17 @@ using BlobDownload = Download<BlobInfo>;
 
 // Thread-safe; every method blocks; outlives its uploads and downloads.
 // Metrics: stockroom_fileserver_blob_commit_seconds, _blob_bytes_stored_total,
-// _blobs_deduplicated_total, _blobs_damaged_total.
+// _blobs_deduplicated_total, _blobs_damaged_total, _blobs_touched_total, _blobs_collected_total,
+// _blobs_collect_refused_total.
 class BlobStore {
  public:
   struct Options {
     int64_t max_blob_bytes = int64_t{1} << 30;
     int64_t max_uploads = 128;
     int64_t max_downloads = 512;
+    int64_t max_listings = 4;
+    // A collector that asks for younger blobs than this is misconfigured, and refused.
+    absl::Duration min_untouched = absl::Hours(1);
   };
   BlobStore(BlobBackend& backend, const Options& options, Metrics& metrics);
 
@@ -35,6 +40,13 @@ class BlobStore {
   // NOT_FOUND, DATA_LOSS.
   absl::StatusOr<BlobInfo> Stat(const Digest& digest);
 
+  // As in blobs.proto. INVALID_ARGUMENT; RESOURCE_EXHAUSTED (listings).
+  absl::StatusOr<BlobPage> List(const ListBlobsOptions& options);
+  // NOT_FOUND.
+  absl::Status Touch(const Digest& digest);
+  // Whether it was deleted. INVALID_ARGUMENT (stamp).
+  absl::StatusOr<bool> DeleteIfUntouched(const Digest& digest, const std::string& stamp);
+
  private:
   class UploadImpl;
 
@@ -42,10 +54,14 @@ class BlobStore {
   const Options options_;
   Slots uploads_;
   Slots downloads_;
+  Slots listings_;
   Histogram& commit_seconds_;
   Counter& bytes_stored_;
   Counter& deduplicated_;
   Counter& damaged_;
+  Counter& touched_;
+  Counter& collected_;
+  Counter& refused_;
 };
 
 }  // namespace stockroom::fileserver

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace stockroom::fileserver {
 
@@ -28,6 +29,15 @@ class File {
   // fdatasync. After an error the kernel may have marked the lost pages clean, so that a second
   // call would succeed without having written anything: throw the file away instead.
   virtual absl::Status SyncData() = 0;
+  // Sets the time of modification. A SyncData that follows makes it durable if there are bytes to
+  // sync, else it may be lost.
+  virtual absl::Status SetModified(absl::Time time) = 0;
+};
+
+struct FileInfo {
+  bool regular = false;  // not a directory, link or device
+  int64_t size = 0;
+  absl::Time modified;
 };
 
 // Holds a lock until destroyed.
@@ -54,8 +64,10 @@ class Env {
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   // NOT_FOUND.
   virtual absl::Status Unlink(const std::string& path) = 0;
-  // Sets the time of modification to now. NOT_FOUND.
-  virtual absl::Status Touch(const std::string& path) = 0;
+  // Sets the time of modification, which is not durable. NOT_FOUND.
+  virtual absl::Status Touch(const std::string& path, absl::Time time) = 0;
+  // Does not follow links. NOT_FOUND.
+  virtual absl::StatusOr<FileInfo> Stat(const std::string& path) = 0;
 
   // ALREADY_EXISTS, NOT_FOUND (the parent).
   virtual absl::Status MakeDirectory(const std::string& path) = 0;

@@ -55,7 +55,15 @@ class MemoryEnv::MemoryFile final : public File {
       node_->sync_failed = true;
       return entered;
     }
-    if (!node_->sync_failed) node_->synced = node_->bytes;
+    if (node_->sync_failed) return absl::OkStatus();
+    if (node_->synced != node_->bytes) node_->synced_modified = node_->modified;
+    node_->synced = node_->bytes;
+    return absl::OkStatus();
+  }
+  absl::Status SetModified(absl::Time time) override {
+    MutexLock lock(env_.mu_);
+    SR_RETURN_IF_ERROR(env_.Enter(Op::kSetModified, path_).status());
+    node_->modified = time;
     return absl::OkStatus();
   }
 
@@ -119,6 +127,7 @@ void MemoryEnv::LoseUnsynced(Node& node, Survives survives) {
     node.synced = node.bytes;
   }
   node.sync_failed = false;
+  node.modified = node.synced_modified;
   for (auto& [name, child] : node.entries) LoseUnsynced(*child, survives);
 }
 
@@ -246,13 +255,24 @@ absl::Status MemoryEnv::Unlink(const std::string& path) {
   return place.parent->entries.erase(place.name) > 0 ? absl::OkStatus() : Missing(path);
 }
 
-absl::Status MemoryEnv::Touch(const std::string& path) {
+absl::Status MemoryEnv::Touch(const std::string& path, absl::Time time) {
   MutexLock lock(mu_);
   SR_RETURN_IF_ERROR(Enter(Op::kTouch, path).status());
   const NodePtr node = Find(path);
   if (!node) return Missing(path);
   ++node->touches;
+  node->modified = time;
   return absl::OkStatus();
+}
+
+absl::StatusOr<FileInfo> MemoryEnv::Stat(const std::string& path) {
+  MutexLock lock(mu_);
+  SR_RETURN_IF_ERROR(Enter(Op::kStat, path).status());
+  const NodePtr node = Find(path);
+  if (!node) return Missing(path);
+  return FileInfo{.regular = !node->directory,
+                  .size = static_cast<int64_t>(node->bytes.size()),
+                  .modified = node->modified};
 }
 
 absl::Status MemoryEnv::MakeDirectory(const std::string& path) {

@@ -2,7 +2,8 @@
 //
 // Stricter than any real filesystem: a name is durable only after SyncDirectory of its directory, a
 // file's bytes only after SyncData, and after a SyncData that failed no later one on the same file
-// saves anything, although it says OK (what Linux does).
+// saves anything, although it says OK (what Linux does). A touch
+// is lost unless bytes of the same file were synced after it.
 #pragma once
 
 #include <functional>
@@ -32,6 +33,8 @@ class MemoryEnv final : public Env {
     kRename,
     kUnlink,
     kTouch,
+    kStat,
+    kSetModified,
     kMakeDirectory,
     kRemoveDirectory,
     kSyncDirectory,
@@ -85,7 +88,8 @@ class MemoryEnv final : public Env {
   absl::Status Link(File& unnamed, const std::string& path) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status Unlink(const std::string& path) override;
-  absl::Status Touch(const std::string& path) override;
+  absl::Status Touch(const std::string& path, absl::Time time) override;
+  absl::StatusOr<FileInfo> Stat(const std::string& path) override;
   absl::Status MakeDirectory(const std::string& path) override;
   absl::Status RemoveDirectory(const std::string& path) override;
   absl::Status SyncDirectory(const std::string& path) override;
@@ -102,6 +106,9 @@ class MemoryEnv final : public Env {
     std::string synced;        // bytes that survive
     bool sync_failed = false;  // dirty pages were dropped: no later sync helps
     int touches = 0;
+    // Nobody but SetModified and Touch sets it: a file that they forgot looks old.
+    absl::Time modified;
+    absl::Time synced_modified;
     std::map<std::string, std::shared_ptr<Node>> entries;
     std::map<std::string, std::shared_ptr<Node>> durable;  // entries that survive
   };

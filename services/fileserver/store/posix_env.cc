@@ -76,6 +76,12 @@ class PosixFile final : public File {
     return absl::OkStatus();
   }
 
+  absl::Status SetModified(absl::Time time) override {
+    const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, absl::ToTimespec(time)};
+    if (futimens(fd_, times) < 0) return Failed(errno, "futimens", path_);
+    return absl::OkStatus();
+  }
+
   int fd() const { return fd_; }
 
  private:
@@ -116,8 +122,16 @@ class PosixEnvImpl final : public Env {
   absl::Status Unlink(const std::string& path) override {
     return Do(unlink(path.c_str()), "unlink", path);
   }
-  absl::Status Touch(const std::string& path) override {
-    return Do(utimensat(AT_FDCWD, path.c_str(), nullptr, 0), "utimensat", path);
+  absl::Status Touch(const std::string& path, absl::Time time) override {
+    const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, absl::ToTimespec(time)};
+    return Do(utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW), "utimensat", path);
+  }
+  absl::StatusOr<FileInfo> Stat(const std::string& path) override {
+    struct stat st;
+    if (lstat(path.c_str(), &st) < 0) return Failed(errno, "stat", path);
+    return FileInfo{.regular = S_ISREG(st.st_mode),
+                    .size = st.st_size,
+                    .modified = absl::TimeFromTimespec(st.st_mtim)};
   }
   absl::Status MakeDirectory(const std::string& path) override {
     return Do(mkdir(path.c_str(), 0750), "mkdir", path);

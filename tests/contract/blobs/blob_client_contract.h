@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/common/base/clock.h"
 #include "services/common/base/mutex.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
@@ -27,6 +29,8 @@ class BlobClientUnderTest {
  public:
   virtual ~BlobClientUnderTest() = default;
   virtual BlobClient& client() = 0;
+  // Of touches.
+  virtual FakeClock& clock() = 0;
 };
 
 struct BlobClientImplementation {
@@ -101,6 +105,24 @@ class BlobClientContract : public testing::TestWithParam<BlobClientImplementatio
     Arrival<absl::Status> written;
     writer.Write(std::move(bytes), written.Callback());
     return written.Wait();
+  }
+
+  void Advance(absl::Duration duration) { under_test_->clock().Advance(duration); }
+  // All pages of what nobody touched for a day.
+  std::vector<ListedBlob> Untouched(int page_size = 100) {
+    std::vector<ListedBlob> all;
+    ListBlobsOptions options{.untouched_for = absl::Hours(24), .page_size = page_size};
+    do {
+      const absl::StatusOr<BlobPage> page = ListBlobs(client_, Context(), options);
+      if (!page.ok()) {
+        ADD_FAILURE() << page.status();
+        return all;
+      }
+      EXPECT_LE(page->blobs.size(), static_cast<size_t>(page_size));
+      all.insert(all.end(), page->blobs.begin(), page->blobs.end());
+      options.cursor = page->next_cursor;
+    } while (!options.cursor.empty());
+    return all;
   }
 
   static std::string Key(char digit) { return std::string(32, digit); }
@@ -335,6 +357,116 @@ TEST_P(BlobClientContract, RefusesARenditionThatIsEmptyOrTooLarge) {
   EXPECT_TRUE(absl::IsOutOfRange(
       WriteRendition(client_, Context(), address, PatternOf((1 << 20) + 1)).status()));
   EXPECT_TRUE(absl::IsNotFound(ReadRendition(client_, Context(), address).status()));
+}
+
+TEST_P(BlobClientContract, ListsWhatNobodyTouchedForAsLongAsAsked) {
+  Advance(absl::Hours(48));
+  ASSERT_TRUE(WriteBlob(client_, Context(), "old").ok());
+  ASSERT_TRUE(WriteBlob(client_, Context(), "put again").ok());
+  ASSERT_TRUE(WriteBlob(client_, Context(), "touched").ok());
+  Advance(absl::Hours(23));
+  EXPECT_TRUE(Untouched().empty());
+  ASSERT_TRUE(WriteBlob(client_, Context(), "put again")->existed);
+  EXPECT_TRUE(TouchBlob(client_, Context(), Digest::Of("touched")).ok());
+  Advance(absl::Hours(2));
+  const std::vector<ListedBlob> listed = Untouched();
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0].sha256, Digest::Of("old"));
+  EXPECT_EQ(listed[0].size, 3);
+}
+
+TEST_P(BlobClientContract, ListsNothingBeforeTheServerHasRunForSoLong) {
+  ASSERT_TRUE(WriteBlob(client_, Context(), "bytes").ok());
+  Advance(absl::Hours(20));
+  const absl::StatusOr<BlobPage> page =
+      ListBlobs(client_, Context(), {.untouched_for = absl::Hours(24)});
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_TRUE(page->blobs.empty());
+  EXPECT_EQ(page->quiet_for, absl::Hours(4));
+  EXPECT_EQ(page->next_cursor, "");
+}
+
+TEST_P(BlobClientContract, ListsInPagesThatAreTogetherEverything) {
+  std::vector<Digest> all;
+  for (int i = 0; i < 20; ++i) {
+    const std::string bytes = "blob " + std::to_string(i);
+    ASSERT_TRUE(WriteBlob(client_, Context(), bytes).ok());
+    all.push_back(Digest::Of(bytes));
+  }
+  std::sort(all.begin(), all.end());
+  Advance(absl::Hours(48));
+  for (const int page_size : {1, 3, 1000}) {
+    std::vector<Digest> listed;
+    for (const ListedBlob& blob : Untouched(page_size)) listed.push_back(blob.sha256);
+    EXPECT_EQ(listed, all);
+  }
+}
+
+TEST_P(BlobClientContract, RefusesListingsThatMakeNoSense) {
+  for (const ListBlobsOptions& options : std::vector<ListBlobsOptions>{
+           {.untouched_for = absl::Minutes(1)},
+           {.untouched_for = -absl::Hours(100)},
+           {.untouched_for = absl::Hours(24), .page_size = 0},
+           {.untouched_for = absl::Hours(24), .page_size = 1001},
+           {.untouched_for = absl::Hours(24), .cursor = "../../etc"},
+           {.untouched_for = absl::Hours(24), .cursor = std::string(65, 'a')}}) {
+    const absl::Status status = ListBlobs(client_, Context(), options).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  }
+}
+
+TEST_P(BlobClientContract, DeletesWhatNobodyTouchedSinceTheListing) {
+  ASSERT_TRUE(WriteBlob(client_, Context(), "bytes").ok());
+  const Digest digest = Digest::Of("bytes");
+  ASSERT_TRUE(WriteRendition(client_, Context(), {.original = digest, .key = Key('a')}, "r").ok());
+  Advance(absl::Hours(48));
+  const std::vector<ListedBlob> listed = Untouched();
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_TRUE(DeleteBlobIfUntouched(client_, Context(), listed[0]).value_or(false));
+  EXPECT_TRUE(absl::IsNotFound(Stat(digest).status()));
+  EXPECT_TRUE(absl::IsNotFound(
+      ReadRendition(client_, Context(), {.original = digest, .key = Key('a')}).status()));
+  EXPECT_FALSE(DeleteBlobIfUntouched(client_, Context(), listed[0]).value_or(true));
+  EXPECT_TRUE(absl::IsNotFound(TouchBlob(client_, Context(), digest)));
+  EXPECT_FALSE(WriteBlob(client_, Context(), "bytes")->existed);
+  EXPECT_FALSE(DeleteBlobIfUntouched(client_, Context(), listed[0]).value_or(true));
+  EXPECT_TRUE(Stat(digest).ok());
+}
+
+TEST_P(BlobClientContract, DoesNotDeleteWhatWasTouchedSinceTheListing) {
+  for (const bool by_putting : {true, false}) {
+    ASSERT_TRUE(WriteBlob(client_, Context(), "bytes").ok());
+    Advance(absl::Hours(48));
+    const std::vector<ListedBlob> listed = Untouched();
+    ASSERT_EQ(listed.size(), 1u);
+    if (by_putting) {
+      ASSERT_TRUE(WriteBlob(client_, Context(), "bytes")->existed);
+    } else {
+      ASSERT_TRUE(TouchBlob(client_, Context(), Digest::Of("bytes")).ok());
+    }
+    EXPECT_FALSE(DeleteBlobIfUntouched(client_, Context(), listed[0]).value_or(true));
+    EXPECT_EQ(ReadBlob(client_, Context(), Digest::Of("bytes"), 100).value_or("lost"), "bytes");
+  }
+}
+
+TEST_P(BlobClientContract, CollectsRenditionsWhoseOriginalIsGone) {
+  const RenditionAddress late{.original = Digest::Of("collected"), .key = Key('a')};
+  ASSERT_TRUE(WriteRendition(client_, Context(), late, "late").ok());
+  Advance(absl::Hours(48));
+  const std::vector<ListedBlob> listed = Untouched();
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0].size, 0);
+  // The original comes back before they are deleted.
+  ASSERT_TRUE(WriteBlob(client_, Context(), "collected").ok());
+  EXPECT_FALSE(DeleteBlobIfUntouched(client_, Context(), listed[0]).value_or(true));
+  EXPECT_TRUE(ReadRendition(client_, Context(), late).ok());
+  ASSERT_TRUE(
+      WriteRendition(client_, Context(), {.original = Digest::Of("other"), .key = Key('a')}, "late")
+          .ok());
+  const std::vector<ListedBlob> again = Untouched();
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_TRUE(DeleteBlobIfUntouched(client_, Context(), again[0]).value_or(false));
+  EXPECT_TRUE(Untouched().empty());
 }
 
 }  // namespace stockroom

@@ -13,9 +13,12 @@ constexpr int64_t kMaxRendition = 1 << 20;
 class InMemory final : public BlobClientUnderTest {
  public:
   BlobClient& client() override { return client_; }
+  FakeClock& clock() override { return clock_; }
 
  private:
-  MemoryBlobClient client_{{.max_blob_bytes = kMaxBlob, .max_rendition_bytes = kMaxRendition}};
+  FakeClock clock_{absl::Now()};
+  MemoryBlobClient client_{
+      {.max_blob_bytes = kMaxBlob, .max_rendition_bytes = kMaxRendition, .clock = &clock_}};
 };
 
 class OverTheWire final : public BlobClientUnderTest {
@@ -23,11 +26,14 @@ class OverTheWire final : public BlobClientUnderTest {
   OverTheWire()
       : server_(fileserver::PosixEnv(), directory_.path(),
                 {.blobs = {.max_blob_bytes = kMaxBlob},
-                 .renditions = {.max_rendition_bytes = kMaxRendition}}),
+                 .renditions = {.max_rendition_bytes = kMaxRendition},
+                 .clock = &clock_}),
         client_({.target = server_.target()}, metrics_) {}
   BlobClient& client() override { return client_; }
+  FakeClock& clock() override { return clock_; }
 
  private:
+  FakeClock clock_{absl::Now()};
   fileserver::TemporaryDirectory directory_;
   fileserver::FileServerFixture server_;
   Metrics metrics_;

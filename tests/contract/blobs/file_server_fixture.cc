@@ -16,10 +16,19 @@ T OrDie(absl::StatusOr<T> value) {
   std::abort();
 }
 
+LocalDisk::Options DiskOptions(const std::string& directory, Clock* clock) {
+  LocalDisk::Options options{.directory = directory, .reserve_bytes = 0};
+  if (clock != nullptr) {
+    options.clock = clock;
+    options.steady = [clock] { return clock->Now() - absl::UnixEpoch(); };
+  }
+  return options;
+}
+
 }  // namespace
 
 FileServerFixture::FileServerFixture(Env& env, const std::string& directory, const Options& options)
-    : disk_(OrDie(LocalDisk::Open(env, {.directory = directory, .reserve_bytes = 0}))),
+    : disk_(OrDie(LocalDisk::Open(env, DiskOptions(directory, options.clock)))),
       blobs_(std::make_unique<BlobStore>(*disk_, options.blobs, metrics_)),
       renditions_(std::make_unique<RenditionStore>(*disk_, options.renditions, metrics_)),
       executor_(std::make_unique<Executor>(

@@ -19,6 +19,8 @@ class FileServerFixture {
   struct Options {
     BlobStore::Options blobs;
     RenditionStore::Options renditions;
+    // Of touches, wall clock and steady clock in one. Null: the real ones.
+    Clock* clock = nullptr;
   };
   // Ends the test program when it can not be built.
   FileServerFixture(Env& env, const std::string& directory, const Options& options);

@@ -43,7 +43,10 @@ class Machine {
     stores.reset();
     disk.reset();
     SR_ASSIGN_OR_RETURN(
-        disk, LocalDisk::Open(env, {.directory = kDirectory, .reserve_bytes = reserve_bytes}));
+        disk, LocalDisk::Open(outer ? *outer : env, {.directory = kDirectory,
+                                                     .reserve_bytes = reserve_bytes,
+                                                     .clock = &clock,
+                                                     .steady = [this] { return steady; }}));
     stores = std::make_unique<Stores>(*disk, blob_options, rendition_options);
     return absl::OkStatus();
   }
@@ -118,6 +121,29 @@ class Machine {
       return MemoryEnv::Fault{.error = error, .short_write = std::nullopt};
     });
   }
+
+  // Time goes by for everybody; only the wall clock's jumps are not real.
+  void Advance(absl::Duration duration) {
+    clock.Advance(duration);
+    steady += duration;
+  }
+  // All that nobody touched for a day.
+  std::vector<ListedBlob> Untouched() {
+    std::vector<ListedBlob> all;
+    ListBlobsOptions options{.untouched_for = absl::Hours(24)};
+    do {
+      const absl::StatusOr<BlobPage> page = stores->blobs.List(options);
+      EXPECT_TRUE(page.ok()) << page.status();
+      if (!page.ok()) break;
+      all.insert(all.end(), page->blobs.begin(), page->blobs.end());
+      options.cursor = page->next_cursor;
+    } while (!options.cursor.empty());
+    return all;
+  }
+
+  FakeClock clock{absl::FromUnixSeconds(1'700'000'000)};
+  absl::Duration steady = absl::Hours(1);
+  Env* outer = nullptr;  // stands before `env`, if set before Open
 
   // Set before Open.
   int64_t reserve_bytes = 0;
