@@ -15,7 +15,7 @@ constexpr absl::Duration kTouchTimeout = absl::Seconds(30);
 absl::Status Collected() {
   return MakeStatus(absl::StatusCode::kUnavailable,
                     "storing the image took so long that its bytes were collected; send it again",
-                    {.reason = "BLOB_COLLECTED",
+                    {.reason = kBlobCollected,
                      .metadata = {},
                      .violations = {},
                      .retry_after = absl::Milliseconds(100)});

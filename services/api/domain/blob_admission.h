@@ -21,6 +21,9 @@ namespace stockroom::api {
 // Must be the same for every api of a database and longer than any upload lasts.
 inline constexpr absl::Duration kDefaultGrace = absl::Hours(24);
 
+// Reason of the error of an upload whose bytes were collected before its row was committed.
+inline constexpr char kBlobCollected[] = "BLOB_COLLECTED";
+
 // Time since the machine started, also while it slept. Never jumps.
 absl::Duration BootTimeNow();
 

@@ -24,6 +24,22 @@ absl::Status CheckMayChange(const Principal& who, const Image& image) {
                     {.reason = "NOT_THE_OWNER"});
 }
 
+absl::Status CheckIfRevision(int64_t if_revision) {
+  if (if_revision >= 0) return absl::OkStatus();
+  return InvalidField("if_revision", "expected the revision of an image, or 0 for no condition");
+}
+
+// Inside the store's transaction: the rights first, so that a stranger learns no revision.
+absl::Status CheckMayWrite(const Principal& who, const Image& image, const WriteOptions& options) {
+  SR_RETURN_IF_ERROR(CheckMayChange(who, image));
+  if (options.if_revision == 0 || options.if_revision == image.revision) return absl::OkStatus();
+  const std::string current = std::to_string(image.revision);
+  return MakeStatus(absl::StatusCode::kAborted,
+                    "the image has revision " + current + ", not " +
+                        std::to_string(options.if_revision) + "; read it and decide anew",
+                    {.reason = "REVISION_MISMATCH", .metadata = {{"current_revision", current}}});
+}
+
 // "list1:<microseconds>:<id>" in base64url. Opaque to clients; checked, since it comes from
 // outside.
 std::string EncodeToken(const Image& last) {
@@ -99,27 +115,31 @@ absl::StatusOr<ImagePage> Catalog::List(const Principal& who, int page_size,
   return page;
 }
 
-absl::StatusOr<Image> Catalog::Update(const Principal& who, const std::string& id,
-                                      const std::set<DescribedField>& fields,
-                                      const Description& wanted) {
+absl::StatusOr<ChangedImage> Catalog::Update(const Principal& who, const std::string& id,
+                                             const std::set<DescribedField>& fields,
+                                             const Description& wanted,
+                                             const WriteOptions& options) {
   SR_RETURN_IF_ERROR(CheckImageId(id));
+  SR_RETURN_IF_ERROR(CheckIfRevision(options.if_revision));
   Description checked = wanted;
   SR_RETURN_IF_ERROR(NormaliseDescription(checked));
-  absl::StatusOr<ChangedImage> changed = store_.UpdateImage(id, clock_.Now(), [&](Image& current) {
-    SR_RETURN_IF_ERROR(CheckMayChange(who, current));
+  const auto edit = [&](Image& current) -> absl::Status {
+    SR_RETURN_IF_ERROR(CheckMayWrite(who, current, options));
     for (const DescribedField field : fields) Replace(field, checked, current.described);
     return absl::OkStatus();
-  });
+  };
+  absl::StatusOr<ChangedImage> changed = store_.UpdateImage(id, clock_.Now(), edit, options.once);
   if (absl::IsNotFound(changed.status())) return NoSuchImage(id);
-  SR_RETURN_IF_ERROR(changed.status());
-  return changed->image;
+  return changed;
 }
 
-absl::Status Catalog::Delete(const CallContext& context, const Principal& who,
-                             const std::string& id) {
+absl::StatusOr<ChangedImage> Catalog::Delete(const CallContext& context, const Principal& who,
+                                             const std::string& id, const WriteOptions& options) {
   SR_RETURN_IF_ERROR(CheckImageId(id));
-  const absl::StatusOr<ChangedImage> removed = store_.DeleteImage(
-      id, clock_.Now(), [&](const Image& current) { return CheckMayChange(who, current); });
+  SR_RETURN_IF_ERROR(CheckIfRevision(options.if_revision));
+  absl::StatusOr<ChangedImage> removed = store_.DeleteImage(
+      id, clock_.Now(), [&](const Image& current) { return CheckMayWrite(who, current, options); },
+      options.once);
   if (absl::IsNotFound(removed.status())) return NoSuchImage(id);
   SR_RETURN_IF_ERROR(removed.status());
   LogInfo("image deleted", {{"image", id}}, context.request_id);
@@ -136,30 +156,38 @@ absl::Status Catalog::Delete(const CallContext& context, const Principal& who,
                                          {{"image", id}, {"error", deleted.status()}}, request_id);
                             });
   }
-  return absl::OkStatus();
+  return removed;
 }
 
-absl::StatusOr<Image> Catalog::PutAnalysis(const Principal& who, const std::string& id,
-                                           const std::string& name, const std::string& json) {
+absl::StatusOr<ChangedImage> Catalog::PutAnalysis(const Principal& who, const std::string& id,
+                                                  const std::string& name, const std::string& json,
+                                                  const WriteOptions& options) {
   SR_RETURN_IF_ERROR(CheckImageId(id));
+  SR_RETURN_IF_ERROR(CheckIfRevision(options.if_revision));
   SR_RETURN_IF_ERROR(CheckAnalysisName(name));
   if (json.size() > kMaxAnalysisBytes) {
     return InvalidField("result", "has " + std::to_string(json.size()) +
                                       " bytes of JSON; at most " +
                                       std::to_string(kMaxAnalysisBytes) + " are allowed");
   }
-  absl::StatusOr<ChangedImage> changed = store_.UpdateImage(id, clock_.Now(), [&](Image& current) {
-    SR_RETURN_IF_ERROR(CheckMayChange(who, current));
+  const auto edit = [&](Image& current) -> absl::Status {
+    SR_RETURN_IF_ERROR(CheckMayWrite(who, current, options));
     current.analysis[name] = json;
     if (current.analysis.size() > kMaxAttributes) {
       return InvalidField("name", "the image has " + std::to_string(kMaxAttributes) +
                                       " results already, which is the limit");
     }
     return absl::OkStatus();
-  });
+  };
+  absl::StatusOr<ChangedImage> changed = store_.UpdateImage(id, clock_.Now(), edit, options.once);
   if (absl::IsNotFound(changed.status())) return NoSuchImage(id);
-  SR_RETURN_IF_ERROR(changed.status());
-  return changed->image;
+  return changed;
+}
+
+absl::StatusOr<KeyOutcome> Catalog::HoldKey(
+    const CallContext& context, const Principal& who, const Digest& fingerprint,
+    std::function<std::string(const Image& image, bool deduplicated)> answer) {
+  return api::HoldKey(store_, clock_, context, who, fingerprint, std::move(answer));
 }
 
 }  // namespace stockroom::api

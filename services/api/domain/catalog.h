@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "services/api/domain/idempotency.h"
 #include "services/api/domain/image.h"
 #include "services/api/domain/metadata_store.h"
 #include "services/api/domain/principal.h"
@@ -24,6 +26,14 @@ struct ImagePage {
 // Which parts of a description an update replaces.
 enum class DescribedField { kTitle, kDescription, kTags, kLicense, kAttributes, kVisibility };
 
+// What must hold for a write besides the principal's right to it.
+struct WriteOptions {
+  // Only if the image has this revision when it is changed: else ABORTED (REVISION_MISMATCH), with
+  // current_revision in the metadata. 0: no condition.
+  int64_t if_revision = 0;
+  std::optional<IdempotentWrite> once;
+};
+
 // Thread-safe; blocks on the store. An image that the principal may not read is NOT_FOUND, so that
 // its existence does not show; one that they may read but not change is PERMISSION_DENIED.
 class Catalog {
@@ -35,12 +45,20 @@ class Catalog {
   // `page_size` 1 to 500, 0 for 50. INVALID_ARGUMENT for a token that List did not make.
   absl::StatusOr<ImagePage> List(const Principal& who, int page_size,
                                  const std::string& page_token);
-  absl::StatusOr<Image> Update(const Principal& who, const std::string& id,
-                               const std::set<DescribedField>& fields, const Description& wanted);
-  absl::Status Delete(const CallContext& context, const Principal& who, const std::string& id);
+  absl::StatusOr<ChangedImage> Update(const Principal& who, const std::string& id,
+                                      const std::set<DescribedField>& fields,
+                                      const Description& wanted, const WriteOptions& options = {});
+  // Returns what was removed.
+  absl::StatusOr<ChangedImage> Delete(const CallContext& context, const Principal& who,
+                                      const std::string& id, const WriteOptions& options = {});
   // `json` is an object.
-  absl::StatusOr<Image> PutAnalysis(const Principal& who, const std::string& id,
-                                    const std::string& name, const std::string& json);
+  absl::StatusOr<ChangedImage> PutAnalysis(const Principal& who, const std::string& id,
+                                           const std::string& name, const std::string& json,
+                                           const WriteOptions& options = {});
+  // The key that the context names, for WriteOptions::once; see idempotency.h.
+  absl::StatusOr<KeyOutcome> HoldKey(
+      const CallContext& context, const Principal& who, const Digest& fingerprint,
+      std::function<std::string(const Image& image, bool deduplicated)> answer);
 
  private:
   MetadataStore& store_;

@@ -20,8 +20,11 @@ inline bool MayRead(const Principal& who, const Image& image) {
   return image.described.visibility != Visibility::kPrivate || image.owner == who.subject;
 }
 // Comes upon it by listing or search: public, or their own.
+inline bool MayFind(const Principal& who, const std::string& owner, Visibility visibility) {
+  return visibility == Visibility::kPublic || owner == who.subject;
+}
 inline bool MayFind(const Principal& who, const Image& image) {
-  return image.described.visibility == Visibility::kPublic || image.owner == who.subject;
+  return MayFind(who, image.owner, image.described.visibility);
 }
 inline bool MayChange(const Principal& who, const Image& image) {
   return image.owner == who.subject;

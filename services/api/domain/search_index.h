@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -35,6 +36,10 @@ class SearchIndex {
   // Puts in the images (replacing older revisions; an older one than is there is ignored) and takes
   // out the deleted ids. One step for readers.
   virtual void Apply(std::vector<Image> changed, const std::vector<std::string>& deleted) = 0;
+
+  // Takes out every image that is not in `ids`, and returns which: for a reader of the feed that
+  // missed deletions. Not at the same time as Apply.
+  virtual std::vector<std::string> KeepOnly(const std::unordered_set<std::string>& ids) = 0;
 
   // Newest first (create_time, then id). INVALID_ARGUMENT with the position for a bad query, also
   // for a bad token or one of another query.

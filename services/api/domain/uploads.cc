@@ -33,6 +33,13 @@ absl::Status ProcessingFailed(const Image& image) {
                     {.reason = "BAD_IMAGE", .metadata = {{"image_id", image.id}}});
 }
 
+// The first upload under the key was committed and then taken back; see AdmitBlob.
+absl::Status RevokedAnswer() {
+  return Unavailable(kBlobCollected,
+                     "the upload with this idempotency key was lost before it was acknowledged; "
+                     "send it again with a new key");
+}
+
 bool IsProcessed(const Image& image) {
   return image.state != ImageState::kPending && image.state != ImageState::kProcessing;
 }
@@ -50,7 +57,7 @@ class Uploads::Session final : public UploadSession {
   void Write(std::string chunk, absl::AnyInvocable<void(absl::Status)> done) override {
     state_->Write(std::move(chunk), std::move(done));
   }
-  void Finish(absl::AnyInvocable<void(absl::StatusOr<CreatedImage>)> done) override {
+  void Finish(absl::AnyInvocable<void(absl::StatusOr<UploadResult>)> done) override {
     state_->Finish(std::move(done));
   }
 
@@ -90,7 +97,7 @@ class Uploads::Session final : public UploadSession {
       writer->Write(std::move(chunk), std::move(done));
     }
 
-    void Finish(absl::AnyInvocable<void(absl::StatusOr<CreatedImage>)> done) {
+    void Finish(absl::AnyInvocable<void(absl::StatusOr<UploadResult>)> done) {
       if (received == 0) return done(InvalidArgument("EMPTY_UPLOAD", "the upload has no bytes"));
       if (!sniffed && SniffMedia(beginning) == MediaKind::kUnknown) return done(NotAnImage());
       {
@@ -116,6 +123,13 @@ class Uploads::Session final : public UploadSession {
     // On the executor. Only reached once the bytes are durable.
     void Commit(const BlobInfo& info, absl::Duration put_time) {
       if (absl::Status status = context.Check(); !status.ok()) return Answer(std::move(status));
+      if (absl::Status status = HoldKeyFor(info); !status.ok()) return Answer(std::move(status));
+      if (stored_answer) {
+        if (stored_answer->empty()) return Answer(RevokedAnswer());
+        UploadResult repeated;
+        repeated.stored_answer = *std::move(stored_answer);
+        return Answer(std::move(repeated));
+      }
       const absl::Time now = uploads.clock_.Now();
       absl::StatusOr<CreatedImage> created =
           AdmitBlob(context, uploads.store_, uploads.blobs_, uploads.clock_,
@@ -128,16 +142,44 @@ class Uploads::Session final : public UploadSession {
                      .md5 = info.md5,
                      .size_bytes = info.size,
                      .allow_duplicate = request.allow_duplicate,
-                     .request_id = context.request_id});
-      if (!created.ok()) return Answer(created.status());
+                     .request_id = context.request_id,
+                     .once = held ? std::optional(held->write()) : std::nullopt});
+      if (!created.ok()) {
+        if (held && DetailsOf(created.status()).reason == kBlobCollected) held->Revoke();
+        held.reset();  // before the answer, so that whoever has it may try again
+        return Answer(created.status());
+      }
+      if (held) held->Written();
       (created->deduplicated ? uploads.deduplicated_total_ : uploads.stored_total_).Add();
       LogInfo("image stored",
               {{"image", created->image.id},
                {"bytes", info.size},
                {"deduplicated", created->deduplicated}},
               context.request_id);
-      if (!request.wait || IsProcessed(created->image)) return Answer(std::move(created));
+      if (!request.wait || IsProcessed(created->image)) return AnswerWith(*std::move(created));
       WaitForProcessing(*std::move(created));
+    }
+
+    absl::Status HoldKeyFor(const BlobInfo& info) {
+      if (context.idempotency_key.empty()) return absl::OkStatus();
+      const Digest fingerprint = Digest::Of(request.fingerprint + std::string(info.sha256.bytes()));
+      const auto answer = [render = request.answer](const Image& image, bool deduplicated) {
+        return render({.image = image, .deduplicated = deduplicated});
+      };
+      SR_ASSIGN_OR_RETURN(KeyOutcome key, HoldKey(uploads.store_, uploads.clock_, context, who,
+                                                  fingerprint, answer));
+      if (auto* first = std::get_if<StoredAnswer>(&key)) stored_answer = std::move(first->answer);
+      if (auto* hold = std::get_if<HeldKey>(&key)) held.emplace(std::move(*hold));
+      return absl::OkStatus();
+    }
+
+    // On the executor. What a repetition is told is stored first.
+    void AnswerWith(CreatedImage created) {
+      if (held) held->Answered(request.answer(created));
+      held.reset();
+      UploadResult result;
+      static_cast<CreatedImage&>(result) = std::move(created);
+      Answer(std::move(result));
     }
 
     void WaitForProcessing(CreatedImage created) {
@@ -162,11 +204,11 @@ class Uploads::Session final : public UploadSession {
       if (!current.ok()) return Answer(current.status());
       if (current->state == ImageState::kFailed) return Answer(ProcessingFailed(*current));
       created.image = *std::move(current);
-      Answer(std::move(created));
+      AnswerWith(std::move(created));
     }
 
-    void Answer(absl::StatusOr<CreatedImage> result) {
-      absl::AnyInvocable<void(absl::StatusOr<CreatedImage>)> done;
+    void Answer(absl::StatusOr<UploadResult> result) {
+      absl::AnyInvocable<void(absl::StatusOr<UploadResult>)> done;
       {
         MutexLock lock(mu);
         done = std::exchange(done_cb, nullptr);
@@ -183,9 +225,12 @@ class Uploads::Session final : public UploadSession {
     int64_t received = 0;
     bool sniffed = false;
     std::string beginning;
+    // Of the idempotency key; touched by one executor task after another.
+    std::optional<HeldKey> held;
+    std::optional<std::string> stored_answer;
     Mutex mu;
     // Set by Finish, taken by the one answer or dropped by Abandon.
-    absl::AnyInvocable<void(absl::StatusOr<CreatedImage>)> done_cb SR_GUARDED_BY(mu);
+    absl::AnyInvocable<void(absl::StatusOr<UploadResult>)> done_cb SR_GUARDED_BY(mu);
     std::unique_ptr<BlobWriter> writer;
   };
 

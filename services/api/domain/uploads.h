@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "services/api/domain/completions.h"
+#include "services/api/domain/idempotency.h"
 #include "services/api/domain/image.h"
 #include "services/api/domain/metadata_store.h"
 #include "services/api/domain/principal.h"
@@ -32,6 +34,15 @@ struct UploadRequest {
   // Answer when processed, or after `wait_timeout`.
   bool wait = false;
   absl::Duration wait_timeout = absl::Seconds(30);
+  // With an idempotency key: names what was asked for besides the bytes, and renders the answer
+  // that a repetition gets. `answer` is pure and runs on any thread.
+  std::string fingerprint;
+  std::function<std::string(const CreatedImage& created)> answer;
+};
+
+struct UploadResult : CreatedImage {
+  // Not empty: the answer that the first upload under this key got; the rest is not set.
+  std::string stored_answer;
 };
 
 // One upload. At most one operation in flight. Destroying it before Finish was called abandons it:
@@ -42,7 +53,7 @@ class UploadSession {
   virtual ~UploadSession() = default;
   // `done` may run on a gRPC reaction: it must not block.
   virtual void Write(std::string chunk, absl::AnyInvocable<void(absl::Status)> done) = 0;
-  virtual void Finish(absl::AnyInvocable<void(absl::StatusOr<CreatedImage>)> done) = 0;
+  virtual void Finish(absl::AnyInvocable<void(absl::StatusOr<UploadResult>)> done) = 0;
 };
 
 class Uploads {
@@ -62,7 +73,8 @@ class Uploads {
   // INVALID_ARGUMENT for a bad description, RESOURCE_EXHAUSTED when too many uploads run.
   // Later errors come through the session: INVALID_ARGUMENT (EMPTY_UPLOAD, NOT_AN_IMAGE; with wait
   // also what the decoder says of the bytes), OUT_OF_RANGE (TOO_LARGE), DATA_LOSS
-  // (DIGEST_MISMATCH).
+  // (DIGEST_MISMATCH), those of HoldKey. A key is held only while the row is written, since the
+  // bytes decide whether it is the same upload: a repetition sends its bytes again.
   absl::StatusOr<std::unique_ptr<UploadSession>> Begin(const CallContext& context,
                                                        const Principal& who, UploadRequest request);
 

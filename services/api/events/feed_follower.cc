@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <set>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -74,7 +75,9 @@ void FeedFollower::Run() {
 
 absl::Status FeedFollower::Bootstrap() {
   const absl::Time start = absl::Now();
-  const absl::StatusOr<int64_t> position = store_.Snapshot([this](std::vector<Image> images) {
+  std::unordered_set<std::string> there;
+  const absl::StatusOr<int64_t> position = store_.Snapshot([&](std::vector<Image> images) {
+    for (const Image& image : images) there.insert(image.id);
     index_.Apply(std::move(images), {});
     return absl::OkStatus();
   });
@@ -82,11 +85,16 @@ absl::Status FeedFollower::Bootstrap() {
     LogWarning("the search index can not be loaded", {{"error", position.status()}});
     return position.status();
   }
+  const std::vector<std::string> gone = index_.KeepOnly(there);
   position_.Advance(*position);
   position_gauge_.Set(*position);
   images_gauge_.Set(index_.size());
-  ready_ = true;
-  on_ready_();
+  if (options_.log != nullptr) options_.log->Restart(*position);
+  for (const std::string& id : gone) {
+    completions_.Notify(id);
+    options_.on_deleted(id);
+  }
+  if (!ready_.exchange(true)) on_ready_();
   LogInfo("search index loaded", {{"images", index_.size()},
                                   {"position", *position},
                                   {"ms", absl::ToInt64Milliseconds(absl::Now() - start)}});
@@ -94,8 +102,15 @@ absl::Status FeedFollower::Bootstrap() {
 }
 
 absl::StatusOr<bool> FeedFollower::FollowOnce() {
-  SR_ASSIGN_OR_RETURN(const std::vector<Event> events,
-                      store_.ReadEvents(position_.Get(), options_.batch));
+  const absl::StatusOr<std::vector<Event>> read =
+      store_.ReadEvents(position_.Get(), options_.batch);
+  if (DetailsOf(read.status()).reason == "FEED_TRIMMED") {
+    LogWarning("this api fell behind the feed and starts anew", {{"position", position_.Get()}});
+    SR_RETURN_IF_ERROR(Bootstrap());
+    return true;
+  }
+  SR_RETURN_IF_ERROR(read.status());
+  const std::vector<Event>& events = *read;
   if (events.empty()) return false;
   std::set<std::string> changed;
   std::vector<std::string> deleted;
@@ -118,6 +133,7 @@ absl::StatusOr<bool> FeedFollower::FollowOnce() {
   position_.Advance(events.back().position);
   position_gauge_.Set(events.back().position);
   images_gauge_.Set(index_.size());
+  if (options_.log != nullptr) options_.log->Append(events);
   // After the index, so that whoever was told finds what they were told of.
   for (const std::string& id : processed) completions_.Notify(id);
   for (const std::string& id : deleted) options_.on_deleted(id);

@@ -12,6 +12,7 @@
 #include "services/api/domain/feed_position.h"
 #include "services/api/domain/metadata_store.h"
 #include "services/api/domain/search_index.h"
+#include "services/api/events/event_log.h"
 #include "services/common/base/metrics.h"
 #include "services/common/base/mutex.h"
 
@@ -23,8 +24,10 @@ class FeedFollower {
  public:
   struct Options {
     // How often to look for events of other processes. Own commits poke.
-    absl::Duration poll = absl::Milliseconds(200);
+    absl::Duration poll = absl::Milliseconds(50);
     int batch = 500;
+    // Gets every event once the index reflects it. May be null.
+    EventLog* log = nullptr;
     // An image is gone: whoever works on it may stop. Must not block.
     std::function<void(const std::string& image_id)> on_deleted = [](const std::string&) {};
   };
@@ -43,6 +46,8 @@ class FeedFollower {
 
  private:
   void Run();
+  // Loads the whole picture; also again, when so much of the feed was trimmed that following is not
+  // possible any more. What is gone by then leaves the index.
   absl::Status Bootstrap();
   // True if there may be more at once.
   absl::StatusOr<bool> FollowOnce();

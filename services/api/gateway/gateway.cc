@@ -2,13 +2,18 @@
 
 #include <stockroom/v1/images.pb.h>
 
+#include <atomic>
+#include <memory>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "services/api/gateway/delivery_routes.h"
+#include "services/api/gateway/preconditions.h"
 #include "services/api/gateway/transcoder.h"
 #include "services/api/gateway/upload.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
+#include "services/common/http/conditional.h"
 #include "services/common/http/problem.h"
 #include "services/common/http/task.h"
 
@@ -44,12 +49,78 @@ absl::Status CheckJson(const Request& request) {
                          "this request takes a body of the type application/json");
 }
 
+absl::Status ReadIdempotencyKey(Request& request) {
+  SR_ASSIGN_OR_RETURN(request.context.idempotency_key, ParseIdempotencyKey(request.headers));
+  if (!request.context.idempotency_key.empty()) {
+    request.context.replayed = std::make_shared<std::atomic<bool>>(false);
+  }
+  return absl::OkStatus();
+}
+
+void MarkReplayed(const Request& request, Response& response) {
+  const auto& replayed = request.context.replayed;
+  if (replayed != nullptr && *replayed) response.headers.Set("Idempotency-Replayed", "true");
+}
+
+// The call, under the condition of If-Match if its request can carry one. Of several revisions at
+// most one is current, and the error names it: each try is a whole conditional call.
+absl::StatusOr<MessagePtr> CallIfMatch(const UnaryRoute& route, const CallContext& context,
+                                       const Principal& who, const IfMatch& match,
+                                       google::protobuf::Message& request) {
+  const auto* field = request.GetDescriptor()->FindFieldByName("if_revision");
+  if (field == nullptr || !match.conditional) return route.method.call(context, who, request);
+  absl::StatusOr<MessagePtr> response = http::MakeError(
+      absl::StatusCode::kAborted, "REVISION_MISMATCH", "no tag of If-Match names a revision");
+  for (const int64_t revision : match.revisions) {
+    request.GetReflection()->SetInt64(&request, field, revision);
+    response = route.method.call(context, who, request);
+    if (DetailsOf(response.status()).reason != "REVISION_MISMATCH") break;
+  }
+  return response;
+}
+
+struct Rendered {
+  std::string json;
+  std::string etag;  // "" for none
+};
+
 // The call itself and the writing of its answer: both may take a while.
-absl::StatusOr<std::string> CallAndRender(const UnaryRoute& route, const CallContext& context,
-                                          const Principal& who, const MessagePtr& request) {
+absl::StatusOr<Rendered> CallAndRender(const UnaryRoute& route, const CallContext& context,
+                                       const Principal& who, const IfMatch& match,
+                                       const MessagePtr& request) {
   SR_RETURN_IF_ERROR(context.Check());
-  SR_ASSIGN_OR_RETURN(const MessagePtr response, route.method.call(context, who, *request));
-  return RenderResponse(route.binding, *response);
+  SR_ASSIGN_OR_RETURN(const MessagePtr response, CallIfMatch(route, context, who, match, *request));
+  Rendered rendered;
+  SR_ASSIGN_OR_RETURN(rendered.json, RenderResponse(route.binding, *response));
+  const auto* image =
+      google::protobuf::DynamicCastToGenerated<stockroom::v1::Image>(response.get());
+  if (image != nullptr && route.binding.response_body.empty()) {
+    rendered.etag = RevisionTag(image->revision());
+  }
+  return rendered;
+}
+
+Response MakeAnswer(const Request& request, Rendered rendered) {
+  Response response = Response::Text(200, "application/json", std::move(rendered.json));
+  response.headers.Set("Cache-Control", "no-store");
+  MarkReplayed(request, response);
+  if (rendered.etag.empty()) return response;
+  response.headers.Set("ETag", rendered.etag);
+  if (request.method != "GET" && request.method != "HEAD") return response;
+  // Revisions have no date that clients know, so If-Modified-Since never matches.
+  const http::Entity entity{rendered.etag, absl::InfiniteFuture(), 0};
+  const int status = http::Select(request.method, request.headers, entity).status;
+  if (status == 412) {
+    return http::ProblemResponse(
+        http::MakeError(absl::StatusCode::kAborted, "REVISION_MISMATCH",
+                        "the image has not the revision that If-Match names"),
+        request.context.request_id);
+  }
+  if (status == 304) {
+    response.status = 304;
+    response.body.clear();
+  }
+  return response;
 }
 
 Task<absl::StatusOr<Response>> HandleUnary(const UnaryRoute& route, const Principal& who,
@@ -65,22 +136,24 @@ Task<absl::StatusOr<Response>> HandleUnary(const UnaryRoute& route, const Princi
     if (!body.ok()) co_return body.status();
     input.body = *std::move(body);
   }
+  const absl::Status key = ReadIdempotencyKey(request);
+  if (!key.ok()) co_return key;
+  const absl::StatusOr<IfMatch> match = ParseIfMatch(request.headers);
+  if (!match.ok()) co_return match.status();
   absl::StatusOr<MessagePtr> message = BuildRequest(route.binding, input);
   if (!message.ok()) co_return message.status();
-  absl::StatusOr<std::string> json = std::string();
+  absl::StatusOr<Rendered> rendered = Rendered();
   if (route.method.blocking) {
     // Everything it refers to lives in this coroutine, which waits for it.
-    auto work = [&route, &request, &who, &message] {
-      return CallAndRender(route, request.context, who, *message);
+    auto work = [&route, &request, &who, &match, &message] {
+      return CallAndRender(route, request.context, who, *match, *message);
     };
-    json = co_await http::RunOn<std::string>(*route.executor, work);
+    rendered = co_await http::RunOn<Rendered>(*route.executor, work);
   } else {
-    json = CallAndRender(route, request.context, who, *message);
+    rendered = CallAndRender(route, request.context, who, *match, *message);
   }
-  if (!json.ok()) co_return json.status();
-  Response response = Response::Text(200, "application/json", *std::move(json));
-  response.headers.Set("Cache-Control", "no-store");
-  co_return response;
+  if (!rendered.ok()) co_return rendered.status();
+  co_return MakeAnswer(request, *std::move(rendered));
 }
 
 absl::Status MountUnary(http::Router& router, const UnaryMethod& method, Executor& executor,
@@ -116,7 +189,10 @@ absl::Status MountStreamed(http::Router& router, const StreamedMethod& method,
         binding.http_method, binding.path, limits, [route](Request& request) -> Task<Response> {
           const absl::StatusOr<Principal> who = WhoAsks(*route->options, request);
           if (!who.ok()) co_return Answer(who.status(), request);
+          const absl::Status key = ReadIdempotencyKey(request);
+          if (!key.ok()) co_return Answer(key, request);
           absl::StatusOr<Response> response = co_await HandleUpload(*route, *who, request);
+          if (response.ok()) MarkReplayed(request, *response);
           co_return Answer(std::move(response), request);
         }));
   }

@@ -2,7 +2,10 @@
 
 #include <google/api/annotations.pb.h>
 #include <google/protobuf/field_mask.pb.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/type_resolver_util.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -26,6 +29,7 @@ using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
 
 constexpr char kMaskField[] = "update_mask";
+constexpr char kTypeUrl[] = "type.googleapis.com";
 
 absl::Status BadRule(const MethodDescriptor& method, std::string_view what) {
   return InvalidArgument("BAD_HTTP_RULE", absl::StrCat(method.full_name(), ": ", Av(what)));
@@ -191,8 +195,21 @@ std::string_view ToView(google::protobuf::StringPiece s) { return {s.data(), s.s
 absl::StatusOr<std::string> ToJson(const Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;
+  // Maps in the order of their keys, so that a repeated answer is the same to the byte.
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  static google::protobuf::util::TypeResolver* const types =
+      google::protobuf::util::NewTypeResolverForDescriptorPool(
+          kTypeUrl, google::protobuf::DescriptorPool::generated_pool());
   std::string json;
-  const auto printed = google::protobuf::util::MessageToJsonString(message, &json, options);
+  const auto printed = google::protobuf::util::BinaryToJsonString(
+      types, absl::StrCat(kTypeUrl, "/", message.GetDescriptor()->full_name()), bytes, &json,
+      options);
   if (!printed.ok()) {
     return absl::InternalError(absl::StrCat("can not write JSON: ", Av(ToView(printed.message()))));
   }

@@ -6,10 +6,53 @@
 
 #include "services/api/handlers/add_unary.h"
 #include "services/api/handlers/convert.h"
+#include "services/api/handlers/fingerprint.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::api {
 namespace {
+
+v1::UploadImageResponse ToResponse(const CreatedImage& created) {
+  v1::UploadImageResponse response;
+  ToMessage(created.image, v1::FULL, response.mutable_image());
+  response.set_deduplicated(created.deduplicated);
+  response.set_feed_position(created.feed_position);
+  return response;
+}
+
+v1::Image FullImage(const Image& image) {
+  v1::Image message;
+  ToMessage(image, v1::FULL, &message);
+  return message;
+}
+
+absl::Status Unreadable() {
+  return MakeStatus(absl::StatusCode::kInternal,
+                    "the stored answer to this idempotency key can not be read",
+                    {.reason = "BAD_STORED_ANSWER"});
+}
+
+// Does `write` (StatusOr<ChangedImage>(const WriteOptions&)) once for the context's idempotency key
+// and fills the response by `render` (Response(const Image&)) and the feed position; or repeats the
+// stored answer.
+template <typename Request, typename Response, typename Render, typename Write>
+absl::Status WriteOnce(Catalog& catalog, const CallContext& context, const Principal& who,
+                       const Request& request, Response* response, Render render, Write write) {
+  const auto answer = [render](const Image& image, bool) { return Serialise(render(image)); };
+  SR_ASSIGN_OR_RETURN(KeyOutcome key,
+                      catalog.HoldKey(context, who, FingerprintOf(request), answer));
+  if (const auto* stored = std::get_if<StoredAnswer>(&key)) {
+    return response->ParseFromString(stored->answer) ? absl::OkStatus() : Unreadable();
+  }
+  auto* held = std::get_if<HeldKey>(&key);
+  WriteOptions options{.if_revision = request.if_revision()};
+  if (held != nullptr) options.once = held->write();
+  SR_ASSIGN_OR_RETURN(const ChangedImage changed, write(options));
+  *response = render(changed.image);
+  response->set_feed_position(changed.feed_position);
+  if (held != nullptr) held->Answered(Serialise(*response));
+  return absl::OkStatus();
+}
 
 // An upload for front ends that only know messages.
 class StreamedUpload final : public StreamedCall {
@@ -19,9 +62,11 @@ class StreamedUpload final : public StreamedCall {
     session_->Write(std::move(chunk), std::move(done));
   }
   void Finish(absl::AnyInvocable<void(absl::StatusOr<MessagePtr>)> done) override {
-    session_->Finish([done = std::move(done)](absl::StatusOr<CreatedImage> created) mutable {
-      if (!created.ok()) return done(created.status());
-      done(std::make_unique<v1::UploadImageResponse>(ImageHandlers::UploadAnswer(*created)));
+    session_->Finish([done = std::move(done)](absl::StatusOr<UploadResult> result) mutable {
+      if (!result.ok()) return done(result.status());
+      absl::StatusOr<v1::UploadImageResponse> response = ImageHandlers::UploadAnswer(*result);
+      if (!response.ok()) return done(response.status());
+      done(std::make_unique<v1::UploadImageResponse>(*std::move(response)));
     });
   }
 
@@ -34,14 +79,18 @@ class StreamedUpload final : public StreamedCall {
 absl::StatusOr<std::unique_ptr<UploadSession>> ImageHandlers::BeginUpload(
     const CallContext& context, const Principal& who, const v1::UploadHeader& header) {
   SR_ASSIGN_OR_RETURN(UploadRequest request, FromHeader(header));
+  if (!context.idempotency_key.empty()) {
+    SR_RETURN_IF_ERROR(CheckIdempotencyKey(context.idempotency_key));
+    request.fingerprint = FingerprintOf(header).bytes();
+    request.answer = [](const CreatedImage& created) { return Serialise(ToResponse(created)); };
+  }
   return uploads_.Begin(context, who, std::move(request));
 }
 
-v1::UploadImageResponse ImageHandlers::UploadAnswer(const CreatedImage& created) {
+absl::StatusOr<v1::UploadImageResponse> ImageHandlers::UploadAnswer(const UploadResult& result) {
+  if (result.stored_answer.empty()) return ToResponse(result);
   v1::UploadImageResponse response;
-  ToMessage(created.image, v1::FULL, response.mutable_image());
-  response.set_deduplicated(created.deduplicated);
-  response.set_feed_position(created.feed_position);
+  if (!response.ParseFromString(result.stored_answer)) return Unreadable();
   return response;
 }
 
@@ -62,34 +111,38 @@ absl::Status ImageHandlers::ListImages(const CallContext&, const Principal& who,
   return absl::OkStatus();
 }
 
-absl::Status ImageHandlers::UpdateImage(const CallContext&, const Principal& who,
+absl::Status ImageHandlers::UpdateImage(const CallContext& context, const Principal& who,
                                         const v1::UpdateImageRequest& request,
                                         v1::Image* response) {
   SR_ASSIGN_OR_RETURN(const std::set<DescribedField> fields, FieldsToUpdate(request));
   SR_ASSIGN_OR_RETURN(const Description wanted, DescriptionOf(request.image()));
-  SR_ASSIGN_OR_RETURN(const Image image,
-                      catalog_.Update(who, request.image().id(), fields, wanted));
-  ToMessage(image, v1::FULL, response);
-  return absl::OkStatus();
+  return WriteOnce(catalog_, context, who, request, response, FullImage,
+                   [&](const WriteOptions& options) {
+                     return catalog_.Update(who, request.image().id(), fields, wanted, options);
+                   });
 }
 
 absl::Status ImageHandlers::DeleteImage(const CallContext& context, const Principal& who,
                                         const v1::DeleteImageRequest& request,
-                                        google::protobuf::Empty*) {
-  return catalog_.Delete(context, who, request.id());
+                                        v1::DeleteImageResponse* response) {
+  const auto render = [](const Image&) { return v1::DeleteImageResponse(); };
+  return WriteOnce(catalog_, context, who, request, response, render,
+                   [&](const WriteOptions& options) {
+                     return catalog_.Delete(context, who, request.id(), options);
+                   });
 }
 
-absl::Status ImageHandlers::PutAnalysis(const CallContext&, const Principal& who,
+absl::Status ImageHandlers::PutAnalysis(const CallContext& context, const Principal& who,
                                         const v1::PutAnalysisRequest& request,
                                         v1::Image* response) {
   std::string json;
   if (!google::protobuf::util::MessageToJsonString(request.result(), &json).ok()) {
     return InvalidField("result", "can not be written as JSON");
   }
-  SR_ASSIGN_OR_RETURN(const Image image,
-                      catalog_.PutAnalysis(who, request.id(), request.name(), json));
-  ToMessage(image, v1::FULL, response);
-  return absl::OkStatus();
+  return WriteOnce(catalog_, context, who, request, response, FullImage,
+                   [&](const WriteOptions& options) {
+                     return catalog_.PutAnalysis(who, request.id(), request.name(), json, options);
+                   });
 }
 
 void ImageHandlers::AddTo(MethodTable& table) {
@@ -100,7 +153,7 @@ void ImageHandlers::AddTo(MethodTable& table) {
                                                           &ImageHandlers::ListImages);
   AddUnary<v1::UpdateImageRequest, v1::Image>(table, service, "UpdateImage", this,
                                               &ImageHandlers::UpdateImage);
-  AddUnary<v1::DeleteImageRequest, google::protobuf::Empty>(table, service, "DeleteImage", this,
+  AddUnary<v1::DeleteImageRequest, v1::DeleteImageResponse>(table, service, "DeleteImage", this,
                                                             &ImageHandlers::DeleteImage);
   AddUnary<v1::PutAnalysisRequest, v1::Image>(table, service, "PutAnalysis", this,
                                               &ImageHandlers::PutAnalysis);

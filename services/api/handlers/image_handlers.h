@@ -18,7 +18,8 @@ class ImageHandlers {
   absl::StatusOr<std::unique_ptr<UploadSession>> BeginUpload(const CallContext& context,
                                                              const Principal& who,
                                                              const v1::UploadHeader& header);
-  static v1::UploadImageResponse UploadAnswer(const CreatedImage& created);
+  // INTERNAL if a stored answer can not be read.
+  static absl::StatusOr<v1::UploadImageResponse> UploadAnswer(const UploadResult& result);
 
   absl::Status GetImage(const CallContext& context, const Principal& who,
                         const v1::GetImageRequest& request, v1::Image* response);
@@ -28,7 +29,7 @@ class ImageHandlers {
                            const v1::UpdateImageRequest& request, v1::Image* response);
   absl::Status DeleteImage(const CallContext& context, const Principal& who,
                            const v1::DeleteImageRequest& request,
-                           google::protobuf::Empty* response);
+                           v1::DeleteImageResponse* response);
   absl::Status PutAnalysis(const CallContext& context, const Principal& who,
                            const v1::PutAnalysisRequest& request, v1::Image* response);
 

@@ -52,7 +52,7 @@ grpc::ServerUnaryReactor* ImageRpc::UpdateImage(grpc::CallbackServerContext* con
 
 grpc::ServerUnaryReactor* ImageRpc::DeleteImage(grpc::CallbackServerContext* context,
                                                 const v1::DeleteImageRequest* request,
-                                                google::protobuf::Empty* response) {
+                                                v1::DeleteImageResponse* response) {
   return rpc::RunUnary(context, executor_, deadlines_,
                        Bind(handlers_, &ImageHandlers::DeleteImage, request, response));
 }

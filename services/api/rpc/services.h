@@ -30,7 +30,7 @@ class ImageRpc final : public v1::ImageService::CallbackService {
                                         v1::Image* response) override;
   grpc::ServerUnaryReactor* DeleteImage(grpc::CallbackServerContext* context,
                                         const v1::DeleteImageRequest* request,
-                                        google::protobuf::Empty* response) override;
+                                        v1::DeleteImageResponse* response) override;
   grpc::ServerUnaryReactor* PutAnalysis(grpc::CallbackServerContext* context,
                                         const v1::PutAnalysisRequest* request,
                                         v1::Image* response) override;

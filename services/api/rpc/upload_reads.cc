@@ -66,11 +66,11 @@ void UploadReads::FinishUpload() {
   if (session_ == nullptr) {
     return stream_->Finish(InvalidArgument("HEADER_MISSING", "the upload has no header"));
   }
-  session_->Finish([stream = stream_](absl::StatusOr<CreatedImage> created) {
-    if (created.ok()) {
-      stream->Finish(ImageHandlers::UploadAnswer(*created));
+  session_->Finish([stream = stream_](absl::StatusOr<UploadResult> result) {
+    if (result.ok()) {
+      stream->Finish(ImageHandlers::UploadAnswer(*result));
     } else {
-      stream->Finish(created.status());
+      stream->Finish(result.status());
     }
   });
 }

@@ -73,6 +73,18 @@ void MemorySearchIndex::Apply(std::vector<Image> changed, const std::vector<std:
   terms_.Set(core_->terms());
 }
 
+std::vector<std::string> MemorySearchIndex::KeepOnly(const std::unordered_set<std::string>& ids) {
+  std::vector<std::string> gone;
+  {
+    MutexLock write(write_mu_);
+    for (const auto& [id, revision] : revisions_) {
+      if (!ids.contains(id)) gone.push_back(id);
+    }
+  }
+  if (!gone.empty()) Apply({}, gone);
+  return gone;
+}
+
 absl::StatusOr<SearchResult> MemorySearchIndex::Search(const Principal& who,
                                                        const SearchRequest& request) const {
   if (request.page_size < 0 || request.page_size > kLargestPage) {

@@ -32,6 +32,7 @@ class MemorySearchIndex final : public SearchIndex {
   explicit MemorySearchIndex(Metrics& metrics);
 
   void Apply(std::vector<Image> changed, const std::vector<std::string>& deleted) override;
+  std::vector<std::string> KeepOnly(const std::unordered_set<std::string>& ids) override;
   // INVALID_ARGUMENT also for a page_size outside of 0 (which means 50) to 500.
   absl::StatusOr<SearchResult> Search(const Principal& who,
                                       const SearchRequest& request) const override;

@@ -2,6 +2,7 @@
 // take, and whether anyone still waits.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,12 @@ namespace stockroom {
 
 struct CallContext {
   std::string request_id;
+  // Names this attempt at a write, as the client sent it; empty if it gave none. Here rather than
+  // in the requests so that it takes one way through both front ends and is never part of what a
+  // repetition is compared by.
+  std::string idempotency_key;
+  // Becomes true when the answer is a stored one. Null unless the front end wants to know.
+  std::shared_ptr<std::atomic<bool>> replayed;
   // Every call has one; there is no "for ever".
   absl::Time deadline;
   // Never null.

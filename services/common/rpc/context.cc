@@ -14,6 +14,8 @@ CallContext FromServerContext(const grpc::CallbackServerContext& context,
   call.request_id =
       CleanRequestId(id == metadata.end() ? std::string_view()
                                           : std::string_view(id->second.data(), id->second.size()));
+  const auto key = metadata.find(kIdempotencyKey);
+  if (key != metadata.end()) call.idempotency_key.assign(key->second.data(), key->second.size());
   const absl::Time now = absl::Now();
   const absl::Time asked = absl::FromChrono(context.deadline());
   // gRPC says "no deadline" by a time far in the future.

@@ -9,6 +9,8 @@
 namespace stockroom::rpc {
 
 inline constexpr char kRequestIdKey[] = "x-request-id";
+// Read by servers; not passed on, as it means a call of the public API.
+inline constexpr char kIdempotencyKey[] = "idempotency-key";
 
 // Calls without a deadline get `default_timeout`; longer ones are cut to `max_timeout`.
 struct DeadlinePolicy {

@@ -34,12 +34,12 @@ class Backstage : public ::testing::Test {
     session.Write(std::move(bytes), [&](absl::Status status) { done.set_value(status); });
     return done.get_future().get();
   }
-  static absl::StatusOr<CreatedImage> Finish(UploadSession& session) {
-    std::promise<absl::StatusOr<CreatedImage>> done;
-    session.Finish([&](absl::StatusOr<CreatedImage> r) { done.set_value(std::move(r)); });
+  static absl::StatusOr<UploadResult> Finish(UploadSession& session) {
+    std::promise<absl::StatusOr<UploadResult>> done;
+    session.Finish([&](absl::StatusOr<UploadResult> r) { done.set_value(std::move(r)); });
     return done.get_future().get();
   }
-  absl::StatusOr<CreatedImage> Upload(const std::string& bytes, UploadRequest request = {},
+  absl::StatusOr<UploadResult> Upload(const std::string& bytes, UploadRequest request = {},
                                       const Principal& who = Anna()) {
     auto session = uploads_.Begin(Call(), who, std::move(request));
     if (!session.ok()) return session.status();

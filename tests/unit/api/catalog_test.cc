@@ -23,7 +23,7 @@ TEST_F(CatalogTest, WhatOthersMayNotReadIsNotThereForThem) {
   const std::string secret = Put("secret", Visibility::kPrivate);
   EXPECT_TRUE(catalog_.Get(Anna(), secret).ok());
   EXPECT_TRUE(absl::IsNotFound(catalog_.Get(Ben(), secret).status()));
-  EXPECT_TRUE(absl::IsNotFound(catalog_.Delete(Call(), Ben(), secret)));
+  EXPECT_TRUE(absl::IsNotFound(catalog_.Delete(Call(), Ben(), secret).status()));
   EXPECT_EQ(catalog_.List(Ben(), 10, "")->images.size(), 0u);
   const std::string unlisted = Put("unlisted", Visibility::kUnlisted);
   EXPECT_TRUE(catalog_.Get(Ben(), unlisted).ok()) << "has the link";
@@ -34,12 +34,12 @@ TEST_F(CatalogTest, OnlyItsOwnerChangesAnImage) {
   const std::string id = Put("a");
   EXPECT_TRUE(absl::IsPermissionDenied(
       catalog_.Update(Ben(), id, {DescribedField::kTitle}, {.title = "x"}).status()));
-  EXPECT_TRUE(absl::IsPermissionDenied(catalog_.Delete(Call(), Ben(), id)));
+  EXPECT_TRUE(absl::IsPermissionDenied(catalog_.Delete(Call(), Ben(), id).status()));
   const auto updated = catalog_.Update(Anna(), id, {DescribedField::kTitle},
                                        {.title = "new", .description = "not in the mask"});
-  EXPECT_EQ(updated->described.title, "new");
-  EXPECT_EQ(updated->described.description, "");
-  EXPECT_EQ(updated->revision, 2);
+  EXPECT_EQ(updated->image.described.title, "new");
+  EXPECT_EQ(updated->image.described.description, "");
+  EXPECT_EQ(updated->image.revision, 2);
   EXPECT_TRUE(catalog_.Delete(Call(), Anna(), id).ok());
   EXPECT_TRUE(absl::IsNotFound(catalog_.Get(Anna(), id).status()));
 }
@@ -69,7 +69,7 @@ TEST_F(CatalogTest, RefusesTokensAndIdsItDidNotMake) {
 
 TEST_F(CatalogTest, ALateResultIsAddedUnderItsNameAndBounded) {
   const std::string id = Put("a");
-  EXPECT_EQ(catalog_.PutAnalysis(Anna(), id, "cats", "{\"n\":2}")->analysis.at("cats"),
+  EXPECT_EQ(catalog_.PutAnalysis(Anna(), id, "cats", "{\"n\":2}")->image.analysis.at("cats"),
             "{\"n\":2}");
   EXPECT_TRUE(absl::IsInvalidArgument(catalog_.PutAnalysis(Anna(), id, "No Name", "{}").status()));
   EXPECT_TRUE(absl::IsInvalidArgument(

@@ -114,8 +114,8 @@ TEST_F(UploadsTest, RefusesDescriptionsThatDoNotFit) {
 TEST_F(UploadsTest, AWaitingUploaderIsToldWhenTheImageIsReady) {
   auto session = *uploads_.Begin(Call(), Anna(), {.wait = true});
   ASSERT_TRUE(Write(*session, Png("wait")).ok());
-  std::promise<absl::StatusOr<CreatedImage>> done;
-  session->Finish([&](absl::StatusOr<CreatedImage> r) { done.set_value(std::move(r)); });
+  std::promise<absl::StatusOr<UploadResult>> done;
+  session->Finish([&](absl::StatusOr<UploadResult> r) { done.set_value(std::move(r)); });
   while (completions_.waiting() == 0) std::this_thread::yield();
   const LeasedJob leased = Lease();
   ASSERT_TRUE(store_
@@ -132,8 +132,8 @@ TEST_F(UploadsTest, AWaitingUploaderIsToldWhenTheImageIsReady) {
 TEST_F(UploadsTest, AWaitingUploaderIsToldWhyAnImageFailed) {
   auto session = *uploads_.Begin(Call(), Anna(), {.wait = true});
   ASSERT_TRUE(Write(*session, Png("bad")).ok());
-  std::promise<absl::StatusOr<CreatedImage>> done;
-  session->Finish([&](absl::StatusOr<CreatedImage> r) { done.set_value(std::move(r)); });
+  std::promise<absl::StatusOr<UploadResult>> done;
+  session->Finish([&](absl::StatusOr<UploadResult> r) { done.set_value(std::move(r)); });
   while (completions_.waiting() == 0) std::this_thread::yield();
   const LeasedJob leased = Lease();
   ASSERT_TRUE(store_

@@ -138,6 +138,27 @@ class GatewayTest : public ::testing::Test {
                       query_ = dynamic_cast<const pb::SearchImagesRequest&>(request).q();
                       return std::make_unique<pb::SearchImagesResponse>();
                     }});
+    table.Add(UnaryMethod{Method("ImageService.GetImage"), false,
+                          [](const CallContext&, const Principal&,
+                             const google::protobuf::Message&) -> absl::StatusOr<MessagePtr> {
+                            auto image = std::make_unique<pb::Image>();
+                            image->set_revision(3);
+                            return image;
+                          }});
+    table.Add(UnaryMethod{
+        Method("ImageService.UpdateImage"), true,
+        [this](const CallContext& context, const Principal&,
+               const google::protobuf::Message& request) -> absl::StatusOr<MessagePtr> {
+          key_ = context.idempotency_key;
+          if (context.replayed != nullptr) *context.replayed = key_ == "again";
+          const auto& update = dynamic_cast<const pb::UpdateImageRequest&>(request);
+          if (update.if_revision() != 0 && update.if_revision() != 3) {
+            return http::MakeError(absl::StatusCode::kAborted, "REVISION_MISMATCH", "changed");
+          }
+          auto image = std::make_unique<pb::Image>();
+          image->set_revision(4);
+          return image;
+        }});
     table.Add(StreamedMethod{
         Method("ImageService.UploadImage"),
         [this](const CallContext&, const Principal&, const google::protobuf::Message& first)
@@ -186,8 +207,45 @@ class GatewayTest : public ::testing::Test {
   std::string request_id_;
   std::string subject_;
   std::string query_;
+  std::string key_;
   std::unique_ptr<http::Server> server_;
 };
+
+TEST_F(GatewayTest, AnImageHasItsRevisionAsTag) {
+  Start();
+  const RawResponse whole = Ask("GET /v1/images/i1");
+  EXPECT_EQ(whole.status, 200);
+  EXPECT_EQ(whole.Header("ETag"), "\"3\"");
+  EXPECT_EQ(Ask("GET /v1/images/i1", "If-None-Match: W/\"3\"\r\n").status, 304);
+  EXPECT_EQ(Ask("GET /v1/images/i1", "If-None-Match: \"2\"\r\n").status, 200);
+  EXPECT_EQ(Ask("GET /v1/images/i1", "If-Match: \"2\"\r\n").status, 412);
+  EXPECT_EQ(Ask("GET /v1/images/i1", "Range: bytes=0-1\r\n").status, 200);
+}
+
+TEST_F(GatewayTest, AWriteUnderIfMatchHappensOnlyAtThatRevision) {
+  Start();
+  const auto patch = [this](const std::string& headers) {
+    return Ask("PATCH /v1/images/i1", headers, "{\"title\":\"x\"}");
+  };
+  EXPECT_EQ(patch("").Header("ETag"), "\"4\"");
+  EXPECT_EQ(patch("If-Match: \"3\"\r\n").status, 200);
+  EXPECT_EQ(patch("If-Match: *\r\n").status, 200);
+  EXPECT_EQ(patch("If-Match: \"2\", \"3\"\r\n").status, 200) << "any of the list";
+  EXPECT_EQ(patch("If-Match: \"2\"\r\n").status, 412);
+  EXPECT_EQ(patch("If-Match: W/\"3\"\r\n").status, 412) << "weak never matches";
+  EXPECT_EQ(patch("If-Match: 3\r\n").status, 400);
+}
+
+TEST_F(GatewayTest, AnIdempotencyKeyReachesTheCallAndARepetitionSaysSo) {
+  Start();
+  const auto patch = [this](const std::string& headers) {
+    return Ask("PATCH /v1/images/i1", headers, "{\"title\":\"x\"}");
+  };
+  EXPECT_EQ(patch("Idempotency-Key: \"first\"\r\n").Header("Idempotency-Replayed"), "");
+  EXPECT_EQ(key_, "first");
+  EXPECT_EQ(patch("Idempotency-Key: again\r\n").Header("Idempotency-Replayed"), "true");
+  EXPECT_EQ(patch("Idempotency-Key: \"a\r\n").status, 400);
+}
 
 TEST_F(GatewayTest, AnEmptyStoreIsAnEmptyList) {
   Start();

@@ -1,0 +1,142 @@
+#include "services/api/events/event_log.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "services/api/domain/catalog.h"
+#include "tests/unit/api/backstage.h"
+
+namespace stockroom::api {
+namespace {
+
+std::vector<Event> Events(int64_t first, int64_t last) {
+  std::vector<Event> events;
+  for (int64_t p = first; p <= last; ++p) events.push_back({.position = p});
+  return events;
+}
+
+TEST(EventLog, ReadersPullFromTheirOwnPosition) {
+  Metrics metrics;
+  EventLog log({}, metrics);
+  EXPECT_TRUE(log.Read(0, 10).behind) << "nothing is known before the index is loaded";
+  log.Restart(5);
+  log.Append(Events(6, 9));
+  EXPECT_TRUE(log.Read(4, 10).behind);
+  EXPECT_EQ(log.Read(5, 10).events.size(), 4u);
+  EXPECT_EQ(log.Read(5, 2).position, 7);
+  EXPECT_EQ(log.Read(7, 10).events.front().position, 8);
+  EXPECT_TRUE(log.Read(9, 10).events.empty());
+  EXPECT_FALSE(log.Read(9, 10).behind);
+}
+
+TEST(EventLog, KeepsNoMoreThanItsBound) {
+  Metrics metrics;
+  EventLog log({.max_events = 3}, metrics);
+  log.Restart(0);
+  log.Append(Events(1, 10));
+  EXPECT_TRUE(log.Read(6, 10).behind);
+  EXPECT_EQ(log.Read(7, 10).events.size(), 3u);
+  EXPECT_EQ(metrics.GetGauge("stockroom_event_log_events", "").value(), 3);
+}
+
+TEST(EventLog, AnEventThatComesTwiceIsThereOnce) {
+  Metrics metrics;
+  EventLog log({}, metrics);
+  log.Restart(0);
+  log.Append(Events(1, 3));
+  log.Append(Events(2, 4));
+  EXPECT_EQ(log.Read(0, 10).events.size(), 4u);
+}
+
+TEST(EventLog, WaitersAreCalledOnceAndNotAfterCancelling) {
+  Metrics metrics;
+  EventLog log({}, metrics);
+  log.Restart(0);
+  int called = 0;
+  int cancelled = 0;
+  log.WaitBeyond(0, [&] { ++called; });
+  log.CancelWait(log.WaitBeyond(0, [&] { ++cancelled; }));
+  EXPECT_EQ(log.waiting(), 1u);
+  log.Append(Events(1, 1));
+  log.Append(Events(2, 2));
+  EXPECT_EQ(called, 1);
+  EXPECT_EQ(cancelled, 0);
+  EXPECT_EQ(log.waiting(), 0u);
+  log.WaitBeyond(1, [&] { ++called; });
+  EXPECT_EQ(called, 2) << "something newer is here already";
+}
+
+class FollowedLogTest : public Backstage {
+ protected:
+  struct Api {
+    explicit Api(FollowedLogTest& test)
+        : log({}, metrics),
+          index(metrics),
+          follower({.log = &log, .on_deleted = [](const std::string&) {}}, *test.store_, index,
+                   position, test.completions_, metrics) {
+      std::promise<void> ready;
+      follower.Start([&] { ready.set_value(); });
+      ready.get_future().wait();
+    }
+    void AwaitPosition(int64_t wanted) {
+      ASSERT_TRUE(position.WaitFor(wanted, Call()).ok());
+      std::promise<void> there;
+      log.WaitBeyond(wanted - 1, [&] { there.set_value(); });
+      there.get_future().wait();
+    }
+    Metrics metrics;
+    FeedPosition position;
+    EventLog log;
+    MemorySearchIndex index;
+    FeedFollower follower;
+  };
+};
+
+TEST_F(FollowedLogTest, AReaderGoesOnAtAnotherApiWhereItStopped) {
+  Api one(*this);
+  Api two(*this);
+  const auto a = Upload(Png("a"));
+  const auto b = Upload(Png("b"));
+  one.AwaitPosition(b->feed_position);
+  two.AwaitPosition(b->feed_position);
+  const EventLog::Batch first = one.log.Read(0, 1);
+  ASSERT_EQ(first.events.size(), 1u);
+  EXPECT_EQ(first.events[0].image_id, a->image.id);
+  const EventLog::Batch second = two.log.Read(first.position, 10);
+  ASSERT_EQ(second.events.size(), 1u);
+  EXPECT_EQ(second.events[0].image_id, b->image.id);
+}
+
+// The follower stands still while its part of the feed is trimmed.
+TEST_F(FollowedLogTest, AFollowerThatFellBehindTheFeedStartsAnew) {
+  Catalog catalog(*store_, blobs_, Clock::Real());
+  const auto gone = Upload(Png("gone"));
+  const LeasedJob job = Lease();
+  ASSERT_TRUE(
+      store_->CompleteJob({job.job.id, job.job.token}, {.facts = {.width = 1}}, absl::Now()).ok());
+  Metrics metrics;
+  FeedPosition position;
+  EventLog log({}, metrics);
+  MemorySearchIndex index(metrics);
+  std::promise<void> loaded;
+  std::promise<void> go_on;
+  std::shared_future<void> may_go_on = go_on.get_future().share();
+  FeedFollower follower({.log = &log, .on_deleted = [](const std::string&) {}}, *store_, index,
+                        position, completions_, metrics);
+  follower.Start([&] {
+    loaded.set_value();
+    may_go_on.wait();
+  });
+  loaded.get_future().wait();
+  EXPECT_EQ(index.size(), 1);
+  ASSERT_TRUE(catalog.Delete(Call(), Anna(), gone->image.id).ok());
+  const auto last = Upload(Png("last"));
+  ASSERT_TRUE(store_->TrimEvents(absl::InfiniteFuture(), 1000).ok());
+  go_on.set_value();
+  ASSERT_TRUE(position.WaitFor(last->feed_position, Call()).ok());
+  EXPECT_EQ(index.size(), 0) << "its deletion was never read";
+}
+
+}  // namespace
+}  // namespace stockroom::api
