@@ -6,11 +6,15 @@
 #include "services/api/domain/catalog.h"
 #include "services/api/domain/delivery_service.h"
 #include "services/api/domain/janitor.h"
+#include "services/api/domain/reprocessing.h"
 #include "services/api/domain/store_clock.h"
 #include "services/api/domain/uploads.h"
 #include "services/api/domain/work_plan.h"
+#include "services/api/events/event_log.h"
+#include "services/api/events/event_watches.h"
 #include "services/api/events/feed_follower.h"
 #include "services/api/gateway/gateway.h"
+#include "services/api/handlers/event_handlers.h"
 #include "services/api/handlers/system_handlers.h"
 #include "services/api/jobs/dispatcher.h"
 #include "services/api/open_store.h"
@@ -29,6 +33,9 @@
 
 namespace stockroom::api {
 namespace {
+
+// Watchers come back after this, so that they spread over apis that were added since.
+constexpr absl::Duration kLongestWatch = absl::Hours(1);
 
 absl::Status Serve(const Options& options, const std::string& profile) {
   SR_RETURN_IF_ERROR(Validate(options));
@@ -58,7 +65,11 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   MemorySearchIndex index(metrics);
   FeedPosition position;
   Completions completions(timers);
+  EventLog event_log({}, metrics);
+  EventWatches watches({.max_watchers = static_cast<int>(options.max_watchers)}, event_log, *store,
+                       executor, timers, metrics);
   FeedFollower follower({.poll = options.feed_poll,
+                         .log = &event_log,
                          .on_deleted = [&](const std::string& id) { workers->Cancel(id); }},
                         *store, index, position, completions, metrics);
   JobDispatcher dispatcher({.holder = api_id,
@@ -95,8 +106,12 @@ absl::Status Serve(const Options& options, const std::string& profile) {
       {.remake_timeout = options.remake_timeout}, *store, blobs, completions, executor, clock,
       [&] { dispatcher.Poke(); }, metrics);
 
-  ImageHandlers image_handlers(uploads, catalog);
+  Reprocessing reprocessing({.work_plan = WorkPlanOf(presets)}, *store, index, clock,
+                            [&] { dispatcher.Poke(); });
+
+  ImageHandlers image_handlers(uploads, catalog, reprocessing);
   SearchHandlers search_handlers(index, position);
+  EventHandlers event_handlers(watches);
   SystemHandlers system_handlers(STOCKROOM_VERSION, *workers, index, position, [&] {
     const JobDispatcher::Counts counts = dispatcher.counts();
     return SystemHandlers::JobNumbers{.waiting = counts.waiting, .running = counts.running};
@@ -104,15 +119,18 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   MethodTable methods;
   image_handlers.AddTo(methods);
   search_handlers.AddTo(methods);
+  event_handlers.AddTo(methods);
   system_handlers.AddTo(methods);
 
   ImageRpc image_rpc(image_handlers, executor, {});
   SearchRpc search_rpc(search_handlers, executor, {});
+  EventRpc event_rpc(event_handlers,
+                     {.default_timeout = kLongestWatch, .max_timeout = kLongestWatch});
   SystemRpc system_rpc(system_handlers, {});
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> rpc_server,
       rpc::Server::Start({.listen = options.rpc_listen, .reflection = options.reflection},
-                         {&image_rpc, &search_rpc, &system_rpc}));
+                         {&image_rpc, &search_rpc, &event_rpc, &system_rpc}));
 
   http::Router router;
   SR_RETURN_IF_ERROR(http::MountOperational(router, metrics, [&] {
@@ -122,7 +140,8 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   }));
   SR_RETURN_IF_ERROR(
       MountGateway(router, methods, delivery, executor,
-                   {.max_upload_request_bytes = options.max_upload_bytes + (int64_t{1} << 20)}));
+                   {.max_upload_request_bytes = options.max_upload_bytes + (int64_t{1} << 20),
+                    .watch_timeout = kLongestWatch}));
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<http::Server> http_server,
       http::Server::Start({.listen = options.http_listen,
@@ -143,6 +162,7 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   LogInfo("api stops", {{"signal", signal}});
   const DrainWatchdog watchdog(options.drain_limit * 2 + absl::Seconds(20));
   rpc_server->SetServing(false);
+  watches.Drain();
   http_server->Drain(options.drain_limit);  // waiting uploads need the parts below until here
   rpc_server->Drain(options.drain_limit);
   dispatcher.Drain(options.drain_limit);

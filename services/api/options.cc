@@ -91,6 +91,9 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
       "How often to look for changes by other apis; searches elsewhere lag by about this.");
   schema.Duration("feed.retention", &o.feed_retention, absl::Minutes(1), absl::Hours(24 * 365),
                   "How long a watcher may be away and still resume.");
+  schema.Integer("feed.max_watchers", &o.max_watchers, 1, 100'000,
+                 "Watchers of events at once, each with a connection of its own. Browsers hold one "
+                 "for every open page; the gateway's connections must suffice for them.");
   schema.Duration("idempotency.retention", &o.idempotency_retention, absl::Minutes(1),
                   absl::Hours(24 * 30), "How long a repeated request is recognised by its key.");
   schema.Duration(

@@ -59,6 +59,7 @@ struct Options {
 
   absl::Duration feed_poll = absl::Milliseconds(50);
   absl::Duration feed_retention = absl::Hours(24 * 7);
+  int64_t max_watchers = 1000;
   absl::Duration idempotency_retention = absl::Hours(24);
 
   absl::Duration collector_grace = absl::Hours(24);

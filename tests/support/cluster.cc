@@ -189,6 +189,7 @@ Client::Client(const std::string& address)
     : channel_(rpc::MakeChannel(address, {.pool_index = FreePort()})),
       images_(v1::ImageService::NewStub(channel_)),
       search_(v1::SearchService::NewStub(channel_)),
+      events_(v1::EventService::NewStub(channel_)),
       system_(v1::SystemService::NewStub(channel_)) {}
 
 absl::StatusOr<v1::UploadImageResponse> Client::Upload(const std::string& bytes,

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "stockroom/v1/events.grpc.pb.h"
 #include "stockroom/v1/images.grpc.pb.h"
 #include "stockroom/v1/search.grpc.pb.h"
 #include "stockroom/v1/system.grpc.pb.h"
@@ -98,12 +99,14 @@ class Client {
 
   v1::ImageService::Stub& images() { return *images_; }
   v1::SearchService::Stub& search() { return *search_; }
+  v1::EventService::Stub& events() { return *events_; }
   v1::SystemService::Stub& system() { return *system_; }
 
  private:
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ImageService::Stub> images_;
   std::unique_ptr<v1::SearchService::Stub> search_;
+  std::unique_ptr<v1::EventService::Stub> events_;
   std::unique_ptr<v1::SystemService::Stub> system_;
 };
 

@@ -1,6 +1,7 @@
 #include "services/api/domain/catalog.h"
 
 #include "absl/strings/numbers.h"
+#include "services/api/domain/access.h"
 #include "services/api/domain/validation.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
@@ -12,17 +13,6 @@ namespace {
 
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 500;
-
-absl::Status NoSuchImage(const std::string& id) {
-  return NotFound("IMAGE_NOT_FOUND", "there is no image " + id);
-}
-
-absl::Status CheckMayChange(const Principal& who, const Image& image) {
-  if (!MayRead(who, image)) return NoSuchImage(image.id);
-  if (MayChange(who, image)) return absl::OkStatus();
-  return MakeStatus(absl::StatusCode::kPermissionDenied, "only its owner may change this image",
-                    {.reason = "NOT_THE_OWNER"});
-}
 
 absl::Status CheckIfRevision(int64_t if_revision) {
   if (if_revision >= 0) return absl::OkStatus();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/api/domain/access.h"
 #include "services/api/domain/validation.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
@@ -12,10 +13,6 @@ namespace stockroom::api {
 namespace {
 
 constexpr absl::Duration kLookAgain = absl::Seconds(1);
-
-absl::Status NoSuchImage(const std::string& id) {
-  return NotFound("IMAGE_NOT_FOUND", "there is no image " + id);
-}
 
 // A name to save an original under; browsers see the extension, so it follows the content.
 std::string DownloadName(const Image& image) {

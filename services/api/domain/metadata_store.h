@@ -156,6 +156,9 @@ enum class FailKind {
   kQuarantined,
 };
 
+// Reason of the error of a reader whose next events are gone.
+inline constexpr char kFeedTrimmed[] = "FEED_TRIMMED";
+
 // Event types are stored and published: never rename.
 inline constexpr char kImageCreated[] = "image.created";
 inline constexpr char kImageUpdated[] = "image.updated";
@@ -284,7 +287,8 @@ class MetadataStore {
   virtual absl::StatusOr<int> TrimEvents(absl::Time before, int limit) = 0;
   struct FeedRange {
     int64_t trimmed = 0;  // events up to here are gone
-    int64_t last = 0;     // position of the newest event
+    // Position of the newest event; at least that of every event committed before the call.
+    int64_t last = 0;
   };
   virtual absl::StatusOr<FeedRange> GetFeedRange() = 0;
   // A consistent picture for a reader that starts anew: calls `visit` with batches of images and

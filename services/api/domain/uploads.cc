@@ -204,6 +204,9 @@ class Uploads::Session final : public UploadSession {
       if (!current.ok()) return Answer(current.status());
       if (current->state == ImageState::kFailed) return Answer(ProcessingFailed(*current));
       created.image = *std::move(current);
+      // Of what has happened to it since, too: whoever waited wants to find it.
+      const absl::StatusOr<MetadataStore::FeedRange> feed = uploads.store_.GetFeedRange();
+      if (feed.ok()) created.feed_position = std::max(created.feed_position, feed->last);
       AnswerWith(std::move(created));
     }
 

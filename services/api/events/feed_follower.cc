@@ -104,7 +104,7 @@ absl::Status FeedFollower::Bootstrap() {
 absl::StatusOr<bool> FeedFollower::FollowOnce() {
   const absl::StatusOr<std::vector<Event>> read =
       store_.ReadEvents(position_.Get(), options_.batch);
-  if (DetailsOf(read.status()).reason == "FEED_TRIMMED") {
+  if (DetailsOf(read.status()).reason == kFeedTrimmed) {
     LogWarning("this api fell behind the feed and starts anew", {{"position", position_.Get()}});
     SR_RETURN_IF_ERROR(Bootstrap());
     return true;

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "services/api/gateway/delivery_routes.h"
+#include "services/api/gateway/event_stream.h"
 #include "services/api/gateway/preconditions.h"
 #include "services/api/gateway/transcoder.h"
 #include "services/api/gateway/upload.h"
@@ -199,6 +200,25 @@ absl::Status MountStreamed(http::Router& router, const StreamedMethod& method,
   return absl::OkStatus();
 }
 
+absl::Status MountResponseStream(http::Router& router, const ResponseStreamMethod& method,
+                                 const std::shared_ptr<const GatewayOptions>& options) {
+  http::RouteOptions limits;
+  limits.max_body_bytes = 0;
+  limits.timeout = options->watch_timeout;
+  SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
+  for (const Binding& binding : bindings) {
+    auto route = std::make_shared<const EventRoute>(EventRoute{method, binding});
+    SR_RETURN_IF_ERROR(
+        router.Add(binding.http_method, binding.path, limits,
+                   [route, options](Request& request) -> Task<Response> {
+                     const absl::StatusOr<Principal> who = WhoAsks(*options, request);
+                     if (!who.ok()) co_return Answer(who.status(), request);
+                     co_return Answer(co_await HandleEvents(*route, *who, request), request);
+                   }));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status MountDelivery(http::Router& router, Delivery& delivery,
                            const std::shared_ptr<const GatewayOptions>& options) {
   http::RouteOptions limits;
@@ -240,6 +260,9 @@ absl::Status MountGateway(http::Router& router, const MethodTable& table, Delive
   }
   for (const StreamedMethod& method : table.streamed()) {
     SR_RETURN_IF_ERROR(MountStreamed(router, method, shared));
+  }
+  for (const ResponseStreamMethod& method : table.response_streams()) {
+    SR_RETURN_IF_ERROR(MountResponseStream(router, method, shared));
   }
   return MountDelivery(router, delivery, shared);
 }

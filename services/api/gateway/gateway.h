@@ -1,5 +1,5 @@
-// The REST front end: every RPC with a google.api.http option, streamed uploads, and the delivery
-// of pictures. main mounts it on the router of the process's HTTP server.
+// The REST front end: every RPC with a google.api.http option, streamed uploads, events, and the
+// delivery of pictures. main mounts it on the router of the process's HTTP server.
 #pragma once
 
 #include <google/protobuf/message.h>
@@ -44,6 +44,8 @@ struct GatewayOptions {
   absl::Duration upload_timeout = absl::Minutes(10);
   // Covers the whole transfer, slow readers included.
   absl::Duration delivery_timeout = absl::Minutes(5);
+  // How long one connection watches events; then the browser comes back, maybe to another api.
+  absl::Duration watch_timeout = absl::Hours(1);
   // How long browsers and CDNs may show a public picture without asking again.
   absl::Duration public_max_age = absl::Seconds(60);
   Authenticator authenticate;  // everyone is Principal::Anonymous() if empty

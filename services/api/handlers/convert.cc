@@ -199,4 +199,30 @@ absl::StatusOr<std::set<DescribedField>> FieldsToUpdate(const v1::UpdateImageReq
   return fields;
 }
 
+absl::StatusOr<ReprocessRequest> ReprocessRequestOf(const v1::ReprocessImagesRequest& request) {
+  using Which = ReprocessRequest::Which;
+  ReprocessRequest wanted{.page_token = request.page_token()};
+  switch (request.which_case()) {
+    case v1::ReprocessImagesRequest::kId:
+      wanted.which = Which::kOne;
+      wanted.id = request.id();
+      return wanted;
+    case v1::ReprocessImagesRequest::kQuery:
+      wanted.which = Which::kQuery;
+      wanted.query = request.query();
+      return wanted;
+    case v1::ReprocessImagesRequest::kOutdated:
+      wanted.which = Which::kOutdated;
+      if (!request.outdated()) return InvalidField("outdated", "must be true if it is given");
+      return wanted;
+    case v1::ReprocessImagesRequest::kAll:
+      wanted.which = Which::kAll;
+      if (!request.all()) return InvalidField("all", "must be true if it is given");
+      return wanted;
+    case v1::ReprocessImagesRequest::WHICH_NOT_SET:
+      break;
+  }
+  return InvalidField("which", "say which images: id, query, outdated or all");
+}
+
 }  // namespace stockroom::api

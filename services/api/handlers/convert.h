@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "services/api/domain/catalog.h"
 #include "services/api/domain/image.h"
+#include "services/api/domain/reprocessing.h"
 #include "services/api/domain/uploads.h"
 #include "stockroom/v1/images.pb.h"
 
@@ -19,5 +20,6 @@ absl::StatusOr<UploadRequest> FromHeader(const v1::UploadHeader& header);
 absl::StatusOr<Description> DescriptionOf(const v1::Image& image);
 // The fields an update replaces: those of the mask, or without one those that are set in `image`.
 absl::StatusOr<std::set<DescribedField>> FieldsToUpdate(const v1::UpdateImageRequest& request);
+absl::StatusOr<ReprocessRequest> ReprocessRequestOf(const v1::ReprocessImagesRequest& request);
 
 }  // namespace stockroom::api

@@ -145,6 +145,16 @@ absl::Status ImageHandlers::PutAnalysis(const CallContext& context, const Princi
                    });
 }
 
+absl::Status ImageHandlers::ReprocessImages(const CallContext& context, const Principal& who,
+                                            const v1::ReprocessImagesRequest& request,
+                                            v1::ReprocessImagesResponse* response) {
+  SR_ASSIGN_OR_RETURN(const ReprocessRequest wanted, ReprocessRequestOf(request));
+  SR_ASSIGN_OR_RETURN(ReprocessResult result, reprocessing_.Queue(context, who, wanted));
+  response->set_queued(result.queued);
+  response->set_next_page_token(std::move(result.next_page_token));
+  return absl::OkStatus();
+}
+
 void ImageHandlers::AddTo(MethodTable& table) {
   const auto* service = v1::Image::descriptor()->file()->FindServiceByName("ImageService");
   AddUnary<v1::GetImageRequest, v1::Image>(table, service, "GetImage", this,
@@ -167,6 +177,8 @@ void ImageHandlers::AddTo(MethodTable& table) {
                                                  BeginUpload(context, who, request.header()));
                              return std::make_unique<StreamedUpload>(std::move(session));
                            }});
+  AddUnary<v1::ReprocessImagesRequest, v1::ReprocessImagesResponse>(
+      table, service, "ReprocessImages", this, &ImageHandlers::ReprocessImages);
 }
 
 }  // namespace stockroom::api

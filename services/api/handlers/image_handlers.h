@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "services/api/domain/catalog.h"
+#include "services/api/domain/reprocessing.h"
 #include "services/api/domain/uploads.h"
 #include "services/api/handlers/method_table.h"
 #include "stockroom/v1/images.pb.h"
@@ -13,7 +14,8 @@ namespace stockroom::api {
 
 class ImageHandlers {
  public:
-  ImageHandlers(Uploads& uploads, Catalog& catalog) : uploads_(uploads), catalog_(catalog) {}
+  ImageHandlers(Uploads& uploads, Catalog& catalog, Reprocessing& reprocessing)
+      : uploads_(uploads), catalog_(catalog), reprocessing_(reprocessing) {}
 
   absl::StatusOr<std::unique_ptr<UploadSession>> BeginUpload(const CallContext& context,
                                                              const Principal& who,
@@ -33,12 +35,17 @@ class ImageHandlers {
   absl::Status PutAnalysis(const CallContext& context, const Principal& who,
                            const v1::PutAnalysisRequest& request, v1::Image* response);
 
+  absl::Status ReprocessImages(const CallContext& context, const Principal& who,
+                               const v1::ReprocessImagesRequest& request,
+                               v1::ReprocessImagesResponse* response);
+
   // Adds every method, for front ends that work from descriptors.
   void AddTo(MethodTable& table);
 
  private:
   Uploads& uploads_;
   Catalog& catalog_;
+  Reprocessing& reprocessing_;
 };
 
 }  // namespace stockroom::api

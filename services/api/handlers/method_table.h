@@ -47,18 +47,40 @@ struct StreamedMethod {
       begin;
 };
 
+// The answers of one call, pulled one at a time. Callbacks must not block. Destroying it ends it.
+class ResponseStream {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<MessagePtr>)>;
+  virtual ~ResponseStream() = default;
+  // An error ends the stream.
+  virtual void Next(Done done) = 0;
+  // Nobody wants more: a Next under way is answered CANCELLED at once.
+  virtual void End() = 0;
+};
+
+// A server-streaming RPC. Never blocks.
+struct ResponseStreamMethod {
+  const google::protobuf::MethodDescriptor* descriptor = nullptr;
+  std::function<absl::StatusOr<std::unique_ptr<ResponseStream>>(
+      const CallContext&, const Principal&, const google::protobuf::Message& request)>
+      open;
+};
+
 // Filled by main, then only read.
 class MethodTable {
  public:
   void Add(UnaryMethod method) { unary_.push_back(std::move(method)); }
   void Add(StreamedMethod method) { streamed_.push_back(std::move(method)); }
+  void Add(ResponseStreamMethod method) { response_streams_.push_back(std::move(method)); }
 
   const std::vector<UnaryMethod>& unary() const { return unary_; }
   const std::vector<StreamedMethod>& streamed() const { return streamed_; }
+  const std::vector<ResponseStreamMethod>& response_streams() const { return response_streams_; }
 
  private:
   std::vector<UnaryMethod> unary_;
   std::vector<StreamedMethod> streamed_;
+  std::vector<ResponseStreamMethod> response_streams_;
 };
 
 }  // namespace stockroom::api

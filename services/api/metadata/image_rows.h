@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "services/api/domain/access.h"
 #include "services/api/domain/image.h"
 #include "services/api/metadata/json_columns.h"
 #include "services/api/metadata/sql_blob.h"

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "services/api/domain/access.h"
 #include "services/api/metadata/transitions.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/mutex.h"

@@ -249,6 +249,7 @@ class MysqlStore final : public MetadataStore {
   }
 
   absl::StatusOr<FeedRange> GetFeedRange() override {
+    SR_RETURN_IF_ERROR(sequencer_.NumberAll().status());
     return Read<FeedRange>([&](MysqlConnection& db) { return ReadFeedRange(db); });
   }
 

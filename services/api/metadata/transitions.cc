@@ -192,17 +192,13 @@ absl::Status FeedTrimmed(int64_t position, int64_t trimmed) {
                     absl::StrCat("events up to position ", trimmed,
                                  " are forgotten, so nothing can follow position ", position,
                                  " any more; start anew from what is there now"),
-                    {.reason = "FEED_TRIMMED", .metadata = {{"trimmed", absl::StrCat(trimmed)}}});
+                    {.reason = kFeedTrimmed, .metadata = {{"trimmed", absl::StrCat(trimmed)}}});
 }
 
 absl::Status LeaseLost(const JobRef& job) {
   return MakeStatus(absl::StatusCode::kFailedPrecondition,
                     "the lease of job " + job.id + " is not held any more",
                     {.reason = "LEASE_LOST", .metadata = {{"job", job.id}}});
-}
-
-absl::Status NoSuchImage(std::string_view id) {
-  return NotFound("IMAGE_NOT_FOUND", "there is no image " + std::string(id));
 }
 
 absl::Status IdTaken(std::string_view id) {

@@ -56,8 +56,6 @@ absl::Status KeyLost(std::string_view key);
 absl::Status FeedTrimmed(int64_t position, int64_t trimmed);
 // FAILED_PRECONDITION (LEASE_LOST).
 absl::Status LeaseLost(const JobRef& job);
-// NOT_FOUND (IMAGE_NOT_FOUND).
-absl::Status NoSuchImage(std::string_view id);
 // ALREADY_EXISTS (ID_TAKEN).
 absl::Status IdTaken(std::string_view id);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "services/api/rpc/upload_reads.h"
+#include "services/api/rpc/watch_writes.h"
 #include "services/common/rpc/server_streams.h"
 
 namespace stockroom::api {
@@ -64,6 +65,13 @@ grpc::ServerUnaryReactor* ImageRpc::PutAnalysis(grpc::CallbackServerContext* con
                        Bind(handlers_, &ImageHandlers::PutAnalysis, request, response));
 }
 
+grpc::ServerUnaryReactor* ImageRpc::ReprocessImages(grpc::CallbackServerContext* context,
+                                                    const v1::ReprocessImagesRequest* request,
+                                                    v1::ReprocessImagesResponse* response) {
+  return rpc::RunUnary(context, executor_, deadlines_,
+                       Bind(handlers_, &ImageHandlers::ReprocessImages, request, response));
+}
+
 grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* context,
                                                   const v1::SearchImagesRequest* request,
                                                   v1::SearchImagesResponse* response) {
@@ -72,6 +80,13 @@ grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* c
     return rpc::RunUnary(context, executor_, deadlines_, std::move(search));
   }
   return rpc::RunUnaryInline(context, deadlines_, std::move(search));
+}
+
+grpc::ServerWriteReactor<v1::WatchResponse>* EventRpc::Watch(grpc::CallbackServerContext* context,
+                                                             const v1::WatchRequest* request) {
+  return rpc::ServeWrites<v1::WatchResponse>(
+      context, deadlines_,
+      std::make_shared<WatchWrites>(handlers_, Principal::Anonymous(), *request));
 }
 
 grpc::ServerUnaryReactor* SystemRpc::Ping(grpc::CallbackServerContext* context,

@@ -1,11 +1,13 @@
 // The public gRPC services: thin bindings of the handlers.
 #pragma once
 
+#include "services/api/handlers/event_handlers.h"
 #include "services/api/handlers/image_handlers.h"
 #include "services/api/handlers/search_handlers.h"
 #include "services/api/handlers/system_handlers.h"
 #include "services/common/base/executor.h"
 #include "services/common/rpc/context.h"
+#include "stockroom/v1/events.grpc.pb.h"
 #include "stockroom/v1/images.grpc.pb.h"
 #include "stockroom/v1/search.grpc.pb.h"
 #include "stockroom/v1/system.grpc.pb.h"
@@ -34,6 +36,9 @@ class ImageRpc final : public v1::ImageService::CallbackService {
   grpc::ServerUnaryReactor* PutAnalysis(grpc::CallbackServerContext* context,
                                         const v1::PutAnalysisRequest* request,
                                         v1::Image* response) override;
+  grpc::ServerUnaryReactor* ReprocessImages(grpc::CallbackServerContext* context,
+                                            const v1::ReprocessImagesRequest* request,
+                                            v1::ReprocessImagesResponse* response) override;
 
  private:
   ImageHandlers& handlers_;
@@ -53,6 +58,19 @@ class SearchRpc final : public v1::SearchService::CallbackService {
  private:
   SearchHandlers& handlers_;
   Executor& executor_;
+  const rpc::DeadlinePolicy deadlines_;
+};
+
+class EventRpc final : public v1::EventService::CallbackService {
+ public:
+  EventRpc(EventHandlers& handlers, rpc::DeadlinePolicy deadlines)
+      : handlers_(handlers), deadlines_(deadlines) {}
+
+  grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext* context,
+                                                     const v1::WatchRequest* request) override;
+
+ private:
+  EventHandlers& handlers_;
   const rpc::DeadlinePolicy deadlines_;
 };
 

@@ -17,6 +17,7 @@ struct ReasonStatus {
 // Where HTTP has a more exact word than the code's.
 constexpr ReasonStatus kByReason[] = {
     {"BODY_TIMEOUT", 408},           {"BODY_TOO_LARGE", 413},
+    {"FEED_POSITION_AHEAD", 410},    {"FEED_TRIMMED", 410},
     {"DIGEST_MISMATCH", 422},        {"EXPECTATION_FAILED", 417},
     {"HEADERS_TOO_LARGE", 431},      {"HTTP_VERSION_NOT_SUPPORTED", 505},
     {"IMAGE_FAILED", 409},           {"IMAGE_NOT_READY", 409},

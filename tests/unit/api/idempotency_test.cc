@@ -46,7 +46,9 @@ class IdempotencyTest : public Backstage {
   static std::string Reason(const absl::Status& status) { return DetailsOf(status).reason; }
 
   Catalog catalog_{*store_, blobs_, Clock::Real()};
-  ImageHandlers handlers_{uploads_, catalog_};
+  MemorySearchIndex index_{metrics_};
+  Reprocessing reprocessing_{{}, *store_, index_, Clock::Real(), [] {}};
+  ImageHandlers handlers_{uploads_, catalog_, reprocessing_};
 };
 
 TEST_F(IdempotencyTest, AnUploadSentTwiceMakesOneImageAndOneAnswer) {
