@@ -17,6 +17,7 @@
 #include "absl/time/clock.h"
 #include "services/common/base/status.h"
 #include "services/common/rpc/channel.h"
+#include "services/common/rpc/context.h"
 #include "services/common/rpc/status.h"
 
 namespace stockroom::testing {
@@ -86,6 +87,7 @@ void Cluster::AddApi(int index, const std::vector<std::string>& shared) {
 
 Cluster::~Cluster() {
   for (auto& [name, process] : processes_) Kill(name);
+  if (keep_directory_) return;
   std::error_code ignored;
   std::filesystem::remove_all(directory_, ignored);
 }
@@ -194,10 +196,12 @@ Client::Client(const std::string& address)
 
 absl::StatusOr<v1::UploadImageResponse> Client::Upload(const std::string& bytes,
                                                        const v1::UploadHeader& header,
-                                                       absl::Duration timeout) {
+                                                       absl::Duration timeout,
+                                                       const std::string& key) {
   constexpr size_t kChunk = 64 << 10;
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+  if (!key.empty()) context.AddMetadata(rpc::kIdempotencyKey, key);
   v1::UploadImageResponse response;
   const auto writer = images_->UploadImage(&context, &response);
   v1::UploadImageRequest request;
@@ -235,7 +239,7 @@ absl::StatusOr<v1::Image> Client::Get(const std::string& id) {
 absl::StatusOr<std::vector<v1::Image>> Client::ListAll() {
   std::vector<v1::Image> all;
   v1::ListImagesRequest request;
-  request.set_page_size(100);
+  request.set_page_size(500);
   do {
     grpc::ClientContext context;
     SetShortDeadline(context);

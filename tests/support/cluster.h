@@ -65,6 +65,8 @@ class Cluster {
   // Null without Options::mariadb.
   MariaDb* mariadb() { return mariadb_.get(); }
   const std::string& directory() const { return directory_; }
+  // It stays when this goes, for people to look into.
+  void KeepDirectory() { keep_directory_ = true; }
 
  private:
   struct Process {
@@ -82,6 +84,7 @@ class Cluster {
   std::vector<int> gateway_ports_;
   std::unique_ptr<MariaDb> mariadb_;
   std::map<std::string, Process> processes_;
+  bool keep_directory_ = false;
 };
 
 // The public API over one connection.
@@ -89,9 +92,11 @@ class Client {
  public:
   explicit Client(const std::string& address);
 
+  // `key`: idempotency key, "" for none.
   absl::StatusOr<v1::UploadImageResponse> Upload(const std::string& bytes,
                                                  const v1::UploadHeader& header,
-                                                 absl::Duration timeout = absl::Seconds(60));
+                                                 absl::Duration timeout = absl::Seconds(60),
+                                                 const std::string& key = "");
   absl::StatusOr<v1::Image> Get(const std::string& id);
   // Every page.
   absl::StatusOr<std::vector<v1::Image>> ListAll();
