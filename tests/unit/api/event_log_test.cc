@@ -138,5 +138,38 @@ TEST_F(FollowedLogTest, AFollowerThatFellBehindTheFeedStartsAnew) {
   EXPECT_EQ(index.size(), 0) << "its deletion was never read";
 }
 
+// An index that looks at the position while it is being changed.
+class LookingIndex final : public SearchIndex {
+ public:
+  explicit LookingIndex(FeedPosition& position) : position_(position) {}
+  void Apply(std::vector<Image> changed, const std::vector<std::string>&) override {
+    if (!changed.empty()) seen.set_value(position_.Get());
+  }
+  std::vector<std::string> KeepOnly(const std::unordered_set<std::string>&) override { return {}; }
+  absl::StatusOr<SearchResult> Search(const Principal&, const SearchRequest&) const override {
+    return SearchResult();
+  }
+  int64_t size() const override { return 0; }
+
+  std::promise<int64_t> seen;
+
+ private:
+  FeedPosition& position_;
+};
+
+TEST_F(FollowedLogTest, APositionIsNamedOnlyOnceTheIndexHoldsIt) {
+  Metrics metrics;
+  FeedPosition position;
+  LookingIndex index(position);
+  FeedFollower follower({}, *store_, index, position, completions_, metrics);
+  std::promise<void> loaded;
+  follower.Start([&] { loaded.set_value(); });
+  loaded.get_future().wait();
+  const auto uploaded = Upload(Png("a"));
+  follower.Poke();
+  EXPECT_LT(index.seen.get_future().get(), uploaded->feed_position);
+  EXPECT_TRUE(position.WaitFor(uploaded->feed_position, Call()).ok());
+}
+
 }  // namespace
 }  // namespace stockroom::api
