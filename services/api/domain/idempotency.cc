@@ -10,8 +10,9 @@ namespace stockroom::api {
 namespace {
 
 constexpr size_t kMaxKeyLength = 255;
-// Past the call's deadline: a transaction that began in time may end a little later.
-constexpr absl::Duration kHoldMargin = absl::Seconds(10);
+// Longer than a write takes, retries of its transaction included. If it takes longer all the same,
+// whoever took the key over wins: the write's transaction looks whether the key is still held.
+constexpr absl::Duration kHold = absl::Seconds(30);
 
 }  // namespace
 
@@ -48,9 +49,8 @@ absl::StatusOr<KeyOutcome> HoldKey(
   if (context.idempotency_key.empty()) return KeyOutcome();
   SR_RETURN_IF_ERROR(CheckIdempotencyKey(context.idempotency_key));
   const absl::Time now = clock.Now();
-  const absl::Duration hold = std::max(context.TimeLeft(), absl::ZeroDuration()) + kHoldMargin;
   SR_ASSIGN_OR_RETURN(KeyReservation reservation,
-                      store.ReserveKey(who.subject, context.idempotency_key, now, now + hold));
+                      store.ReserveKey(who.subject, context.idempotency_key, now, now + kHold));
   switch (reservation.state) {
     case KeyReservation::State::kInFlight:
       return MakeStatus(absl::StatusCode::kAborted,

@@ -51,8 +51,8 @@ struct StoredAnswer {
 };
 
 // Takes the context's key for this call. nullopt without a key. `fingerprint` is of the method and
-// the request; `answer` as in IdempotentWrite. The hold lasts as long as the call may and a little
-// longer, then others may take the key over: a process that died blocks nobody for ever.
+// the request; `answer` as in IdempotentWrite. Others may take the key over after half a minute, so
+// that a process that died blocks nobody for long; the late write of the first then fails.
 // Errors: INVALID_ARGUMENT (BAD_IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_REUSED), ABORTED
 // (IDEMPOTENCY_KEY_IN_FLIGHT), those of the store. Blocks.
 using KeyOutcome = std::variant<std::monostate, HeldKey, StoredAnswer>;

@@ -202,8 +202,12 @@ class Uploads::Session final : public UploadSession {
     void AnswerCurrent(CreatedImage created) {
       absl::StatusOr<Image> current = uploads.store_.GetImage(created.image.id);
       if (!current.ok()) return Answer(current.status());
-      if (current->state == ImageState::kFailed) return Answer(ProcessingFailed(*current));
       created.image = *std::move(current);
+      if (created.image.state == ImageState::kFailed) {
+        if (held) held->Answered(request.answer(created));
+        held.reset();
+        return Answer(ProcessingFailed(created.image));
+      }
       // Of what has happened to it since, too: whoever waited wants to find it.
       const absl::StatusOr<MetadataStore::FeedRange> feed = uploads.store_.GetFeedRange();
       if (feed.ok()) created.feed_position = std::max(created.feed_position, feed->last);
