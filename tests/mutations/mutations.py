@@ -86,7 +86,7 @@ MUTATIONS = [
     ("answers-late", "a watcher gets every event once",
      "services/api/events/event_watches.cc",
      "    if (!done_ || number != asked_) return;\n    done = ", "    if (!done_ || number > asked_) return;\n    done = ",
-     "api_test", "EventWatchesTest.EveryEventComesOnceWhateverTheSignsOfLifeDo"),
+     "api_test", "EventWatchesTest.ALookThatCameTooLateDoesNotAnswerALaterQuestion"),
     ("lost-update", "a conditional change changes the revision that was read",
      "services/api/domain/catalog.cc",
      "  if (options.if_revision == 0 || options.if_revision == image.revision) "

@@ -9,6 +9,7 @@
 #include "services/api/domain/catalog.h"
 #include "services/common/base/status.h"
 #include "tests/unit/api/backstage.h"
+#include "tests/unit/api/forwarding_store.h"
 
 namespace stockroom::api {
 namespace {
@@ -163,6 +164,36 @@ TEST_F(EventWatchesTest, WatchersAreCountedAndLeaveNothingBehind) {
   EXPECT_EQ(log_.waiting(), 0u);
   one.reset();
   EXPECT_TRUE(watches_.Open(Anna(), {}, 0).ok());
+}
+
+// Its first reading of events takes until it is let go.
+class SlowStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  absl::StatusOr<std::vector<Event>> ReadEvents(int64_t position, int limit) override {
+    auto events = ForwardingStore::ReadEvents(position, limit);
+    if (!slow_.exchange(false)) return events;
+    let_go.get_future().wait();
+    return events;
+  }
+  std::promise<void> let_go;
+
+ private:
+  std::atomic<bool> slow_{true};
+};
+
+TEST_F(EventWatchesTest, ALookThatCameTooLateDoesNotAnswerALaterQuestion) {
+  const std::string id = UploadOne("a");
+  log_.Restart(store_->GetFeedRange()->last);
+  SlowStore slow(*store_);
+  EventWatches watches({.heartbeat = absl::Milliseconds(100)}, log_, slow, executor_, timers_,
+                       metrics_);
+  const auto watch = *watches.Open(Anna(), {}, 0);
+  EXPECT_TRUE(Next(*watch)->events.empty()) << "a sign of life, while the store is slow";
+  EXPECT_EQ(Images(Next(*watch)), std::vector{id});
+  auto waiting = Ask(*watch);
+  slow.let_go.set_value();
+  EXPECT_TRUE(waiting.get()->events.empty()) << "it came already";
 }
 
 // Signs of life race with events here, many thousand times.
