@@ -1,0 +1,51 @@
+// The cluster as commands see it. Commands know only this interface; tests give them a fake.
+//
+// Every call blocks, has a deadline, and ends early with CANCELLED when the program is interrupted.
+// Errors are those of the RPCs (proto/stockroom/v1) with their details; UNAVAILABLE without a
+// reason means that no server was reached. Thread-safe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "services/common/base/cancellation.h"
+#include "stockroom/v1/images.pb.h"
+#include "stockroom/v1/search.pb.h"
+#include "stockroom/v1/system.pb.h"
+#include "tools/stockroom/settings.h"
+
+namespace stockroom::cli {
+
+// The next piece of an upload, at most 1 MiB; empty at the end. An error ends the upload with it.
+using ChunkSource = absl::FunctionRef<absl::StatusOr<std::string>()>;
+
+class Client {
+ public:
+  virtual ~Client() = default;
+
+  // One attempt. The server may answer before it has seen all chunks.
+  virtual absl::StatusOr<v1::UploadImageResponse> Upload(const v1::UploadHeader& header,
+                                                         ChunkSource next,
+                                                         absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::Image> Get(const std::string& id) = 0;
+  virtual absl::StatusOr<v1::ListImagesResponse> List(const v1::ListImagesRequest& request) = 0;
+  virtual absl::StatusOr<v1::SearchImagesResponse> Search(
+      const v1::SearchImagesRequest& request) = 0;
+  virtual absl::StatusOr<v1::Image> Update(const v1::UpdateImageRequest& request) = 0;
+  virtual absl::Status Delete(const v1::DeleteImageRequest& request) = 0;
+  virtual absl::StatusOr<v1::ServerInfo> ServerInfo() = 0;
+  virtual absl::Status Ping() = 0;
+};
+
+// Over gRPC, on `connections` connections to `address`, used in turn. NOT_FOUND or
+// INVALID_ARGUMENT: the file of authorities can not be read.
+absl::StatusOr<std::unique_ptr<Client>> ConnectGrpc(const Settings& settings,
+                                                    const std::string& address, int connections,
+                                                    std::shared_ptr<Cancellation> stop);
+
+}  // namespace stockroom::cli

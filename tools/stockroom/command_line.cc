@@ -1,0 +1,321 @@
+#include "tools/stockroom/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tools/stockroom/exit_codes.h"
+#include "tools/stockroom/help_texts.h"
+
+namespace stockroom::cli {
+namespace {
+
+const std::vector<std::string> kVisibilities = {"public", "unlisted", "private"};
+const std::vector<std::string> kShells = {"bash", "zsh", "fish"};
+
+v1::Visibility VisibilityOf(const std::string& name) {
+  if (name == "unlisted") return v1::UNLISTED;
+  return name == "private" ? v1::PRIVATE : v1::PUBLIC;
+}
+
+CLI::Validator OneOf(const std::vector<std::string>& words) {
+  return CLI::Validator(
+      [words](std::string& value) {
+        if (std::find(words.begin(), words.end(), value) != words.end()) return std::string();
+        return absl::StrCat("must be one of ", absl::StrJoin(words, ", "));
+      },
+      "");
+}
+
+CLI::Validator KeyValue() {
+  return CLI::Validator(
+      [](std::string& value) {
+        const size_t at = value.find('=');
+        return at == std::string::npos || at == 0 ? std::string("must be KEY=VALUE")
+                                                  : std::string();
+      },
+      "");
+}
+
+CLI::Validator DurationText() {
+  return CLI::Validator(
+      [](std::string& value) {
+        absl::Duration d;
+        return absl::ParseDuration(value, &d) && d >= absl::ZeroDuration() && d < absl::Hours(720)
+                   ? std::string()
+                   : std::string("must be like 500ms, 30s or 5m");
+      },
+      "");
+}
+
+std::pair<std::string, std::string> SplitPair(const std::string& text) {
+  const size_t at = text.find('=');
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+using Setter = std::function<void(const std::string&)>;
+
+CLI::Option* Text(CLI::App& app, const std::string& name, const std::string& help,
+                  const std::string& placeholder, Setter set) {
+  return app.add_option_function<std::string>(name, std::move(set), help)->type_name(placeholder);
+}
+
+CLI::Option* Many(CLI::App& app, const std::string& name, const std::string& help,
+                  const std::string& placeholder, Setter set) {
+  return app
+      .add_option_function<std::vector<std::string>>(
+          name,
+          [set = std::move(set)](const std::vector<std::string>& values) {
+            for (const std::string& value : values) set(value);
+          },
+          help)
+      ->type_name(placeholder)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void AddGlobals(CLI::App& app, Invocation& to) {
+  PartialSettings& s = to.settings;
+  Text(app, "--address", "gRPC address of an api, or several separated by commas", "HOST:PORT",
+       [&](const std::string& v) { s.addresses = v; })
+      ->group(kGlobalGroup);
+  Text(app, "--gateway", "base URL of the REST gateway, for pictures", "URL",
+       [&](const std::string& v) { s.gateway = v; })
+      ->group(kGlobalGroup);
+  app.add_flag_callback(
+         "--tls", [&] { s.tls = true; }, "encrypt, and check the server's name")
+      ->group(kGlobalGroup);
+  Text(app, "--ca", "PEM file of the authorities to trust (implies --tls)", "FILE",
+       [&](const std::string& v) { s.ca_file = v; })
+      ->group(kGlobalGroup);
+  app.add_flag_callback(
+         "--plaintext-key", [&] { s.plaintext_key = true; }, "let the API key travel unencrypted")
+      ->group(kGlobalGroup);
+  Text(app, "--timeout", "longest wait for one answer (30s)", "TIME", [&](const std::string& v) {
+    s.timeout = v;
+  })->group(kGlobalGroup);
+  Text(app, "--config", "settings file (~/.config/stockroom/config.yaml)", "FILE",
+       [&](const std::string& v) { to.config_path = v; })
+      ->group(kGlobalGroup);
+  app.add_flag("--json", to.json, "one JSON object a line")->group(kGlobalGroup);
+  app.add_flag("-q,--quiet", to.quiet, "only results and errors")->group(kGlobalGroup);
+  app.add_flag("-v,--verbose", to.verbose, "also what was skipped")->group(kGlobalGroup);
+  app.add_flag("--no-color", to.no_color, "no colours (as NO_COLOR)")->group(kGlobalGroup);
+}
+
+void AddUpload(CLI::App& root, Invocation& to) {
+  CLI::App& app = *root.add_subcommand("upload", "Put images in: files, folders, patterns, -");
+  app.footer(kUploadExamples);
+  UploadArgs& args = to.upload;
+  app.add_option("files", args.names, "files, folders, quoted patterns, or - for standard input")
+      ->required()
+      ->type_name("FILE");
+  Text(app, "--title", "title of the image", "TEXT",
+       [&](const std::string& v) { args.header.set_title(v); });
+  Text(app, "--description", "description of the image", "TEXT",
+       [&](const std::string& v) { args.header.set_description(v); });
+  Many(app, "--tag", "tag; may be given several times", "TAG",
+       [&](const std::string& v) { args.header.add_tags(v); });
+  Text(app, "--license", "license, best an SPDX identifier", "TEXT",
+       [&](const std::string& v) { args.header.set_license(v); });
+  Many(app, "--attribute", "attribute; may be given several times", "KEY=VALUE",
+       [&](const std::string& v) {
+         const auto [key, value] = SplitPair(v);
+         (*args.header.mutable_attributes())[key] = value;
+       })
+      ->check(KeyValue());
+  Text(app, "--visibility", "public, unlisted or private", "WHO", [&](const std::string& v) {
+    args.header.set_visibility(VisibilityOf(v));
+  })->check(OneOf(kVisibilities));
+  Text(app, "--name", "file name of what comes from standard input", "NAME",
+       [&](const std::string& v) { args.stdin_name = v; });
+  app.add_flag_callback(
+      "--wait", [&] { args.header.set_wait(true); }, "wait until each image is processed");
+  app.add_option("-j,--jobs", args.jobs, "files under way at once (4)")
+      ->check(CLI::Range(1, 64))
+      ->type_name("N");
+  app.add_flag("--follow", args.follow_links, "enter symbolic links to folders");
+  app.add_flag("--hidden", args.hidden, "also files and folders that begin with a dot");
+  app.add_flag("--send-all", args.all, "send what is no image, too; the server decides");
+  Text(app, "--state", "journal of what was sent (~/.cache/stockroom/uploads.db)", "FILE",
+       [&](const std::string& v) { to.journal_path = v; });
+  app.add_flag("--no-state", to.no_journal, "neither read nor write the journal");
+  app.add_flag("--trust-state", args.trust_journal,
+               "do not ask the server whether it still has what the journal names");
+  Text(app, "--retry-for", "how long one file is tried while the server is away or busy (1m)",
+       "TIME", [&](const std::string& v) { absl::ParseDuration(v, &args.retry_for); })
+      ->check(DurationText());
+}
+
+template <typename Args>
+void AddLimit(CLI::App& app, Args& args) {
+  app.add_option("-n,--limit", args.limit, "most images to show (50)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->type_name("N");
+  app.add_flag_callback(
+      "--all", [&args] { args.limit = 0; }, "every one, page after page");
+}
+
+void AddReading(CLI::App& root, Invocation& to) {
+  CLI::App& search = *root.add_subcommand("search", "Find images");
+  search.footer(kSearchExamples);
+  Many(search, "query", "words and filters; all must hold", "QUERY", [&](const std::string& v) {
+    absl::StrAppend(&to.search.query, to.search.query.empty() ? "" : " ", v);
+  })->expected(-1);
+  AddLimit(search, to.search);
+  search
+      .add_option("--at-least-position", to.search.at_least_position,
+                  "wait until the index holds this feed position")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+
+  CLI::App& list = *root.add_subcommand("list", "All images, newest first");
+  list.footer(kListExamples);
+  AddLimit(list, to.list);
+
+  CLI::App& show = *root.add_subcommand("show", "Everything about an image");
+  show.footer(kShowExamples);
+  show.add_option("id", to.show.ids, "one or more images")->required()->type_name("ID");
+
+  CLI::App& get = *root.add_subcommand("get", "Fetch an original or a rendition");
+  get.footer(kGetExamples);
+  get.add_option("id", to.get.id, "the image")->required()->type_name("ID");
+  CLI::Option* preset =
+      get.add_option("-p,--preset", to.get.preset, "a rendition, for example thumb-320")
+          ->type_name("NAME");
+  get.add_flag_callback(
+         "--original", [] {}, "the original (as without --preset)")
+      ->excludes(preset);
+  get.add_option("-o,--output", to.get.output, "file, folder, or - for standard output")
+      ->type_name("FILE");
+  get.add_flag("-f,--force", to.get.force, "replace a file that is there");
+}
+
+void AddChanging(CLI::App& root, Invocation& to) {
+  CLI::App& app = *root.add_subcommand("update", "Change what is known about an image");
+  app.footer(kUpdateExamples);
+  UpdateArgs& args = to.update;
+  app.add_option("id", args.id, "the image")->required()->type_name("ID");
+  Text(app, "--title", "new title; \"\" removes it", "TEXT",
+       [&](const std::string& v) { args.title = v; });
+  Text(app, "--description", "new description", "TEXT",
+       [&](const std::string& v) { args.description = v; });
+  Text(app, "--license", "new license", "TEXT", [&](const std::string& v) { args.license = v; });
+  Text(app, "--visibility", "public, unlisted or private", "WHO", [&](const std::string& v) {
+    args.visibility = VisibilityOf(v);
+  })->check(OneOf(kVisibilities));
+  Many(app, "--add-tag", "may be given several times", "TAG",
+       [&](const std::string& v) { args.add_tags.push_back(v); });
+  Many(app, "--remove-tag", "may be given several times", "TAG",
+       [&](const std::string& v) { args.remove_tags.push_back(v); });
+  Many(app, "--attribute", "set one; may be given several times", "KEY=VALUE",
+       [&](const std::string& v) { args.set_attributes.insert(SplitPair(v)); })
+      ->check(KeyValue());
+  Many(app, "--remove-attribute", "may be given several times", "KEY",
+       [&](const std::string& v) { args.remove_attributes.push_back(v); });
+
+  CLI::App& remove = *root.add_subcommand("delete", "Remove images from the catalogue");
+  remove.footer(kDeleteExamples);
+  remove.add_option("id", to.remove.ids, "one or more images")->required()->type_name("ID");
+  remove.add_flag("-y,--yes", to.remove.yes, "do not ask");
+}
+
+void AddOthers(CLI::App& root, Invocation& to) {
+  CLI::App& status = *root.add_subcommand("status", "The cluster: processes, queues, index");
+  status.footer(kStatusExamples);
+  Many(status, "--health", "another process to ask, for example the file server's", "HOST:PORT|URL",
+       [&](const std::string& v) { to.status.health_urls.push_back(v); });
+
+  CLI::App& ping = *root.add_subcommand("ping", "Does an api answer, and how fast?");
+  ping.add_option("-c,--count", to.ping.count, "calls (3)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->type_name("N");
+
+  CLI::App& completion = *root.add_subcommand("completion", "Completion for a shell");
+  completion.footer(kCompletionExamples);
+  completion.add_option("shell", to.shell, "bash, zsh or fish")
+      ->required()
+      ->check(OneOf(kShells))
+      ->type_name("SHELL");
+
+  root.add_subcommand("version", "The version of this program");
+}
+
+void Build(CLI::App& app, Invocation& to) {
+  app.description("stockroom: pictures in and out of a Stockroom cluster");
+  app.footer(kMainFooter);
+  app.require_subcommand(1);
+  // Options of the program may stand behind the command.
+  app.fallthrough();
+  app.set_help_flag("-h,--help", "this text");
+  AddGlobals(app, to);
+  AddUpload(app, to);
+  AddReading(app, to);
+  AddChanging(app, to);
+  AddOthers(app, to);
+  app.set_version_flag("--version", "stockroom " STOCKROOM_VERSION, "the version");
+  app.get_formatter()->column_width(32);
+}
+
+CommandTree Describe(const CLI::App& app) {
+  CommandTree tree{.name = app.get_name(), .help = app.get_description()};
+  for (const CLI::Option* option : app.get_options()) {
+    CommandTree::Option described{.help = option->get_description(),
+                                  .takes_value = option->get_items_expected_max() > 0};
+    for (const std::string& name : option->get_snames()) described.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) described.names.push_back("--" + name);
+    if (described.names.empty()) {
+      tree.files = option->get_type_name() == "FILE";
+      if (option->get_type_name() == "SHELL") tree.words = kShells;
+      continue;
+    }
+    if (option->get_type_name() == "WHO") described.choices = kVisibilities;
+    tree.options.push_back(std::move(described));
+  }
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    tree.commands.push_back(Describe(*command));
+  }
+  return tree;
+}
+
+}  // namespace
+
+ParsedCommandLine ParseCommandLine(int argc, const char* const* argv) {
+  ParsedCommandLine parsed;
+  CLI::App app;
+  Build(app, parsed.invocation);
+  app.name("stockroom");
+  try {
+    app.parse(argc, argv);
+    parsed.invocation.command = app.get_subcommands().front()->get_name();
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream ignored;
+    if (error.get_exit_code() == 0) {
+      app.exit(error, out, ignored);
+      parsed.exit_code = kExitOk;
+      parsed.text = out.str();
+    } else {
+      const auto chosen = app.get_subcommands();
+      const std::string command =
+          chosen.empty() ? "stockroom" : "stockroom " + chosen.front()->get_name();
+      parsed.exit_code = kExitUsage;
+      parsed.text = argc < 2 ? app.help()
+                             : absl::StrCat("stockroom: ", error.what(), "; ", command,
+                                            " --help tells more\n");
+    }
+  }
+  return parsed;
+}
+
+CommandTree DescribeCommandLine() {
+  Invocation ignored;
+  CLI::App app;
+  Build(app, ignored);
+  app.name("stockroom");
+  return Describe(app);
+}
+
+}  // namespace stockroom::cli

@@ -1,0 +1,98 @@
+// What --help says besides the options.
+#pragma once
+
+namespace stockroom::cli {
+
+inline constexpr char kGlobalGroup[] = "Options of every command";
+
+inline constexpr char kMainFooter[] = R"(
+Settings come from flags, else the environment, else ~/.config/stockroom/config.yaml:
+  STOCKROOM_ADDRESS   address:  127.0.0.1:50051     gRPC; a list for status
+  STOCKROOM_GATEWAY   gateway:  http://127.0.0.1:8080
+  STOCKROOM_API_KEY   api_key:                      never a flag: others could see it
+  STOCKROOM_TLS       tls:      false
+  STOCKROOM_CA        ca:
+
+Exit codes: 0 all went well; 1 something, or some of several, failed; 2 the command
+line, the settings or the query can not be read; 3 no such image or file; 4 not
+allowed; 5 the server is away or too busy; 130 interrupted; 143 terminated.
+
+First steps:
+  stockroom status
+  stockroom upload ~/Pictures
+  stockroom search harbour
+stockroom COMMAND --help has examples.)";
+
+inline constexpr char kUploadExamples[] = R"(
+Folders are taken with everything below them; in them, files that are no images are
+passed over. What was sent before is not sent again: a journal remembers it, and the
+server is asked whether it still has it. After Ctrl-C the same command goes on.
+
+Examples:
+  stockroom upload photo.jpg --title 'Harbour at dusk' --tag sea --tag boats
+  stockroom upload ~/Pictures --visibility private -j 8
+  stockroom upload 'scans/**/*.tif' --wait
+  scanimage --format png | stockroom upload - --name page1.png
+  stockroom upload --json ~/Pictures | jq -r 'select(.result == "failed").path')";
+
+inline constexpr char kSearchExamples[] = R"(
+Words match title, description, tags, file name and attributes by their beginning,
+without regard to case or accents. Besides them:
+  "two words"         next to each other
+  tags:a,b            both tags
+  date:24-12-2020     on that day; parts may be *, as in date:*-12-2020
+  from:01-01-2020     on that day or later;  to:31-12-2020  or earlier
+  desc:"in the snow"  the description holds that text
+
+Examples:
+  stockroom search harbour tags:sea,boats
+  stockroom search 'date:*-12-2020' --all
+  stockroom search --json tags:draft --all | jq -r .id | xargs stockroom delete --yes)";
+
+inline constexpr char kListExamples[] = R"(
+On a terminal a table that fits it; elsewhere ID, STATE, DATE, PIXELS, BYTES, TITLE and
+TAGS separated by tabs.
+
+Examples:
+  stockroom list -n 10
+  stockroom list --all | cut -f1,6
+  stockroom list --json --all | jq -r 'select(.state == "FAILED").failureReason')";
+
+inline constexpr char kShowExamples[] = R"(
+Examples:
+  stockroom show 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f
+  stockroom show --json 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f | jq .analysis.palette)";
+
+inline constexpr char kGetExamples[] = R"(
+Bytes come from the gateway. An original is verified by its SHA-256 before the file gets
+its name; an interrupted one is continued by the same command.
+
+Examples:
+  stockroom get 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f
+  stockroom get 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f --preset thumb-320 -o thumbs/
+  stockroom get 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f -o - | exiftool -)";
+
+inline constexpr char kUpdateExamples[] = R"(
+Examples:
+  stockroom update 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f --title 'Harbour at dawn'
+  stockroom update 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f --add-tag sea --remove-tag draft)";
+
+inline constexpr char kDeleteExamples[] = R"(
+Asks first on a terminal; elsewhere it wants --yes.
+
+Examples:
+  stockroom delete 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f
+  stockroom search --json tags:draft --all | jq -r .id | xargs stockroom delete --yes)";
+
+inline constexpr char kStatusExamples[] = R"(
+Examples:
+  stockroom status
+  stockroom status --address api-1:50051,api-2:50051 --health 127.0.0.1:8090)";
+
+inline constexpr char kCompletionExamples[] = R"(
+To have it from now on:
+  stockroom completion bash > ~/.local/share/bash-completion/completions/stockroom
+  stockroom completion zsh  > ~/.zfunc/_stockroom     (a folder of $fpath)
+  stockroom completion fish > ~/.config/fish/completions/stockroom.fish)";
+
+}  // namespace stockroom::cli

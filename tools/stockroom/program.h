@@ -1,0 +1,106 @@
+// What every command is given, and the arguments of each. Commands return an exit code
+// (exit_codes.h); they print through Output and nowhere else.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "services/common/base/cancellation.h"
+#include "tools/stockroom/client.h"
+#include "tools/stockroom/http_client.h"
+#include "tools/stockroom/journal.h"
+#include "tools/stockroom/output.h"
+#include "tools/stockroom/settings.h"
+
+namespace stockroom::cli {
+
+struct Program {
+  const Settings& settings;
+  Output& out;
+  HttpClient& http;
+  // Fires at SIGINT and SIGTERM.
+  std::shared_ptr<Cancellation> stop;
+  // Asks a yes-or-no question; unset when there is nobody to ask.
+  std::function<bool(const std::string& question)> confirm;
+
+  // Prints why, with what to do, as JSON too if that is wanted; returns the exit code.
+  int Fail(const absl::Status& status) const;
+};
+
+struct UploadArgs {
+  std::vector<std::string> names;
+  v1::UploadHeader header;  // what all of them have in common
+  std::string stdin_name;   // file name for "-"
+  int jobs = 4;
+  bool follow_links = false;
+  bool hidden = false;
+  // Send what does not look like an image, too.
+  bool all = false;
+  // Do not ask the server whether it still has what the journal says was sent.
+  bool trust_journal = false;
+  // How long one file is tried while the server is away or busy.
+  absl::Duration retry_for = absl::Minutes(1);
+};
+int RunUpload(const Program& program, Client& client, Journal& journal, const UploadArgs& args);
+
+struct ListArgs {
+  int64_t limit = 50;  // 0: all
+};
+int RunList(const Program& program, Client& client, const ListArgs& args);
+
+struct SearchArgs {
+  std::string query;
+  int64_t limit = 50;  // 0: all
+  int64_t at_least_position = 0;
+};
+int RunSearch(const Program& program, Client& client, const SearchArgs& args);
+
+struct ShowArgs {
+  std::vector<std::string> ids;
+};
+int RunShow(const Program& program, Client& client, const ShowArgs& args);
+
+struct GetArgs {
+  std::string id;
+  std::string preset;  // "" for the original
+  std::string output;  // "" for the image's own file name, "-" for standard output
+  bool force = false;
+};
+int RunGet(const Program& program, Client& client, const GetArgs& args);
+
+struct UpdateArgs {
+  std::string id;
+  std::optional<std::string> title;
+  std::optional<std::string> description;
+  std::optional<std::string> license;
+  std::optional<v1::Visibility> visibility;
+  std::vector<std::string> add_tags;
+  std::vector<std::string> remove_tags;
+  std::map<std::string, std::string> set_attributes;
+  std::vector<std::string> remove_attributes;
+};
+int RunUpdate(const Program& program, Client& client, const UpdateArgs& args);
+
+struct DeleteArgs {
+  std::vector<std::string> ids;
+  bool yes = false;
+};
+int RunDelete(const Program& program, Client& client, const DeleteArgs& args);
+
+struct StatusArgs {
+  // Base URLs of other processes' health: file server, workers.
+  std::vector<std::string> health_urls;
+};
+using Connect = std::function<absl::StatusOr<std::unique_ptr<Client>>(const std::string& address)>;
+int RunStatus(const Program& program, const Connect& connect, const StatusArgs& args);
+
+struct PingArgs {
+  int count = 3;
+};
+int RunPing(const Program& program, Client& client, const PingArgs& args);
+
+}  // namespace stockroom::cli

@@ -1,0 +1,41 @@
+// Images as JSON, as rows and as a page.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <nlohmann/json.hpp>
+
+#include "stockroom/v1/images.pb.h"
+#include "tools/stockroom/output.h"
+
+namespace stockroom::cli {
+
+// proto3 JSON, as the REST gateway answers.
+nlohmann::ordered_json ToJson(const google::protobuf::Message& message);
+
+std::string_view StateName(v1::State state);            // ready
+std::string_view VisibilityName(v1::Visibility value);  // public
+
+// Many images: a line of JSON each, or a table whose columns depend on the width.
+class ImageTable {
+ public:
+  // `with_state` for lists in which not every image is READY.
+  ImageTable(Output& out, bool with_state);
+  void Add(const v1::Image& image);
+  // Call after every page.
+  void Flush();
+
+ private:
+  std::vector<Column> Choose() const;
+
+  Output& out_;
+  const bool with_state_;
+  const bool with_date_;
+  const bool with_tags_;
+  Table table_;
+};
+
+// Everything about one image. `gateway` is put before paths.
+void PrintImage(Output& out, const v1::Image& image, const std::string& gateway);
+
+}  // namespace stockroom::cli
