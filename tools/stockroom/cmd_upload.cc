@@ -233,7 +233,7 @@ class UploadRun {
       absl::StrAppend(&parts.back(), " (", HumanBytes(stored_bytes_), ")");
     }
     add(Result::kPresent, "there already");
-    add(Result::kNotAnImage, "no images");
+    add(Result::kNotAnImage, "passed over (no images)");
     add(Result::kFailed, "failed");
     if (parts.empty()) parts.emplace_back(stopped ? "nothing stored" : "no files found");
     std::string text = absl::StrCat(absl::StrJoin(parts, ", "), " in ", HumanDuration(took));

@@ -1,0 +1,204 @@
+// A cluster in memory, as commands see it.
+#pragma once
+
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "services/common/base/digest.h"
+#include "services/common/base/mutex.h"
+#include "services/common/base/status.h"
+#include "tools/stockroom/program.h"
+
+namespace stockroom::cli {
+
+inline absl::Status Away() { return absl::UnavailableError("connect: Connection refused"); }
+
+// Stores uploads whole, one image for equal bytes. Thread-safe.
+class FakeClient final : public Client {
+ public:
+  absl::StatusOr<v1::UploadImageResponse> Upload(const v1::UploadHeader& header, ChunkSource next,
+                                                 absl::Duration) override {
+    std::string bytes;
+    while (true) {
+      SR_ASSIGN_OR_RETURN(std::string chunk, next());
+      if (chunk.empty()) break;
+      bytes += chunk;
+    }
+    MutexLock lock(mu);
+    ++uploads;
+    if (on_upload) SR_RETURN_IF_ERROR(on_upload(header));
+    const std::string sha256 = Digest::Of(bytes).hex();
+    if (!header.sha256().empty() && header.sha256() != sha256) {
+      return absl::DataLossError("the bytes do not match");
+    }
+    v1::UploadImageResponse response;
+    for (const auto& [id, image] : images) {
+      if (image.sha256() != sha256) continue;
+      *response.mutable_image() = image;
+      response.set_deduplicated(true);
+      return response;
+    }
+    v1::Image& image = *response.mutable_image();
+    image.set_id(absl::StrCat("image-", ++last_id));
+    image.set_title(header.title());
+    *image.mutable_tags() = header.tags();
+    image.set_filename(header.filename());
+    image.set_sha256(sha256);
+    image.set_size_bytes(static_cast<int64_t>(bytes.size()));
+    image.set_state(v1::PENDING);
+    image.set_revision(1);
+    images[image.id()] = image;
+    return response;
+  }
+  absl::StatusOr<v1::Image> Get(const std::string& id) override {
+    MutexLock lock(mu);
+    ++gets;
+    if (!get_error.ok()) return get_error;
+    const auto found = images.find(id);
+    if (found == images.end()) return NotFound("IMAGE_NOT_FOUND", "no image has the id " + id);
+    return found->second;
+  }
+  absl::StatusOr<v1::ListImagesResponse> List(const v1::ListImagesRequest& request) override {
+    MutexLock lock(mu);
+    v1::ListImagesResponse response;
+    int64_t at = 0;
+    const int64_t begin = request.page_token().empty() ? 0 : std::stoll(request.page_token());
+    for (const auto& [id, image] : images) {
+      if (at >= begin && at < begin + request.page_size()) *response.add_images() = image;
+      ++at;
+    }
+    if (begin + request.page_size() < at) {
+      response.set_next_page_token(std::to_string(begin + request.page_size()));
+    }
+    return response;
+  }
+  absl::StatusOr<v1::SearchImagesResponse> Search(const v1::SearchImagesRequest& request) override {
+    MutexLock lock(mu);
+    last_query = request.q();
+    if (!search_error.ok()) return search_error;
+    v1::SearchImagesResponse response;
+    for (const auto& [id, image] : images) {
+      if (response.images_size() < request.page_size()) *response.add_images() = image;
+    }
+    response.set_total(static_cast<int64_t>(images.size()));
+    return response;
+  }
+  absl::StatusOr<v1::Image> Update(const v1::UpdateImageRequest& request) override {
+    MutexLock lock(mu);
+    last_update = request;
+    if (on_update) SR_RETURN_IF_ERROR(on_update(request));
+    const auto found = images.find(request.image().id());
+    if (found == images.end()) return NotFound("IMAGE_NOT_FOUND", "no such image");
+    for (const std::string& path : request.update_mask().paths()) {
+      if (path == "title") found->second.set_title(request.image().title());
+      if (path == "tags") *found->second.mutable_tags() = request.image().tags();
+    }
+    found->second.set_revision(found->second.revision() + 1);
+    return found->second;
+  }
+  absl::Status Delete(const v1::DeleteImageRequest& request) override {
+    MutexLock lock(mu);
+    return images.erase(request.id()) > 0 ? absl::OkStatus()
+                                          : NotFound("IMAGE_NOT_FOUND", "no such image");
+  }
+  absl::StatusOr<v1::ServerInfo> ServerInfo() override { return server; }
+  absl::Status Ping() override { return absl::OkStatus(); }
+
+  Mutex mu;
+  std::map<std::string, v1::Image> images;
+  int uploads = 0;
+  int gets = 0;
+  int last_id = 0;
+  std::function<absl::Status(const v1::UploadHeader&)> on_upload;
+  std::function<absl::Status(const v1::UpdateImageRequest&)> on_update;
+  absl::Status get_error;
+  absl::Status search_error;
+  std::string last_query;
+  v1::UpdateImageRequest last_update;
+  absl::StatusOr<v1::ServerInfo> server = v1::ServerInfo();
+};
+
+// Serves one body with ranges.
+class FakeHttp final : public HttpClient {
+ public:
+  absl::Status Get(const HttpRequest& request,
+                   absl::FunctionRef<absl::Status(const HttpAnswer&)> begin,
+                   absl::FunctionRef<absl::Status(std::string_view)> bytes) override {
+    requests.push_back(request);
+    if (!error.ok()) return error;
+    const bool ranged = request.offset > 0 && request.if_range == etag;
+    const std::string_view rest =
+        std::string_view(body).substr(ranged ? static_cast<size_t>(request.offset) : 0);
+    SR_RETURN_IF_ERROR(
+        begin({.status = ranged ? 206 : 200, .length = static_cast<int64_t>(rest.size())}));
+    if (break_after > 0 && rest.size() > static_cast<size_t>(break_after)) {
+      SR_RETURN_IF_ERROR(bytes(rest.substr(0, static_cast<size_t>(break_after))));
+      return broken;
+    }
+    return bytes(rest);
+  }
+
+  std::string body;
+  std::string etag;
+  absl::Status error;
+  int64_t break_after = 0;
+  absl::Status broken = absl::InternalError("the line is cut");
+  std::vector<HttpRequest> requests;
+};
+
+// A program whose output is kept, in a folder of its own.
+struct Bench {
+  explicit Bench(OutputOptions options = {})
+      : output(options, Keep(out), Keep(err)),
+        program{.settings = settings, .out = output, .http = http, .stop = stop, .confirm = {}} {
+    std::string pattern = (std::filesystem::temp_directory_path() / "cli-XXXXXX").string();
+    folder = ::mkdtemp(pattern.data());
+  }
+  ~Bench() {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+  }
+  static Sink Keep(std::string& to) {
+    return [&to](std::string_view bytes) {
+      to += bytes;
+      return absl::OkStatus();
+    };
+  }
+  std::string Write(const std::string& name, const std::string& bytes) const {
+    const std::string path = folder + "/" + name;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    std::ofstream(path, std::ios::binary) << bytes;
+    return path;
+  }
+  static std::string Read(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::stringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+
+  std::string out;
+  std::string err;
+  Settings settings;
+  FakeHttp http;
+  std::shared_ptr<Cancellation> stop = std::make_shared<Cancellation>();
+  Output output;
+  Program program;
+  std::string folder;
+};
+
+// Bytes that the local look takes for a PNG.
+inline std::string Png(const std::string& content) {
+  return std::string("\x89PNG\r\n\x1A\n\0\0\0\rIHDR", 16) + content;
+}
+
+}  // namespace stockroom::cli
