@@ -55,11 +55,25 @@ std::pair<std::string, std::string> SplitPair(const std::string& text) {
   return {text.substr(0, at), text.substr(at + 1)};
 }
 
+// CLI11 takes "[a,b]" for a list. A mark in front keeps arguments that begin so as they are.
+constexpr char kMark = '\x01';
+
+std::string Marked(const char* argument) {
+  return argument[0] == '[' ? kMark + std::string(argument) : std::string(argument);
+}
+
+std::string Unmarked(const std::string& value) {
+  return value.starts_with(kMark) ? value.substr(1) : value;
+}
+
 using Setter = std::function<void(const std::string&)>;
 
 CLI::Option* Text(CLI::App& app, const std::string& name, const std::string& help,
                   const std::string& placeholder, Setter set) {
-  return app.add_option_function<std::string>(name, std::move(set), help)->type_name(placeholder);
+  return app
+      .add_option_function<std::string>(
+          name, [set = std::move(set)](const std::string& value) { set(Unmarked(value)); }, help)
+      ->type_name(placeholder);
 }
 
 CLI::Option* Many(CLI::App& app, const std::string& name, const std::string& help,
@@ -68,7 +82,7 @@ CLI::Option* Many(CLI::App& app, const std::string& name, const std::string& hel
       .add_option_function<std::vector<std::string>>(
           name,
           [set = std::move(set)](const std::vector<std::string>& values) {
-            for (const std::string& value : values) set(value);
+            for (const std::string& value : values) set(Unmarked(value));
           },
           help)
       ->type_name(placeholder)
@@ -109,9 +123,10 @@ void AddUpload(CLI::App& root, Invocation& to) {
   CLI::App& app = *root.add_subcommand("upload", "Put images in: files, folders, patterns, -");
   app.footer(kUploadExamples);
   UploadArgs& args = to.upload;
-  app.add_option("files", args.names, "files, folders, quoted patterns, or - for standard input")
-      ->required()
-      ->type_name("FILE");
+  Many(app, "files", "files, folders, quoted patterns, or - for standard input", "FILE",
+       [&](const std::string& v) { args.names.push_back(v); })
+      ->expected(-1)
+      ->required();
   Text(app, "--title", "title of the image", "TEXT",
        [&](const std::string& v) { args.header.set_title(v); });
   Text(app, "--description", "description of the image", "TEXT",
@@ -182,14 +197,13 @@ void AddReading(CLI::App& root, Invocation& to) {
   CLI::App& get = *root.add_subcommand("get", "Fetch an original or a rendition");
   get.footer(kGetExamples);
   get.add_option("id", to.get.id, "the image")->required()->type_name("ID");
-  CLI::Option* preset =
-      get.add_option("-p,--preset", to.get.preset, "a rendition, for example thumb-320")
-          ->type_name("NAME");
+  CLI::Option* preset = Text(get, "-p,--preset", "a rendition, for example thumb-320", "NAME",
+                             [&](const std::string& v) { to.get.preset = v; });
   get.add_flag_callback(
          "--original", [] {}, "the original (as without --preset)")
       ->excludes(preset);
-  get.add_option("-o,--output", to.get.output, "file, folder, or - for standard output")
-      ->type_name("FILE");
+  Text(get, "-o,--output", "file, folder, or - for standard output", "FILE",
+       [&](const std::string& v) { to.get.output = v; });
   get.add_flag("-f,--force", to.get.force, "replace a file that is there");
 }
 
@@ -288,7 +302,9 @@ ParsedCommandLine ParseCommandLine(int argc, const char* const* argv) {
   Build(app, parsed.invocation);
   app.name("stockroom");
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> reversed;  // as CLI11 wants them
+    for (int i = argc - 1; i > 0; --i) reversed.push_back(Marked(argv[i]));
+    app.parse(reversed);
     parsed.invocation.command = app.get_subcommands().front()->get_name();
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;

@@ -46,6 +46,13 @@ TEST(CommandLine, PassesAQueryThrough) {
   EXPECT_EQ(Parse({"search", "--", "-x"}).invocation.search.query, "-x");
 }
 
+TEST(CommandLine, BracketsStayAsTheyAre) {
+  EXPECT_THAT(Parse({"upload", "[a,b]", "[c].jpg"}).invocation.upload.names,
+              ElementsAre("[a,b]", "[c].jpg"));
+  EXPECT_EQ(Parse({"update", "id", "--title", "[draft]"}).invocation.update.title, "[draft]");
+  EXPECT_EQ(Parse({"get", "id", "-o", "[x]"}).invocation.get.output, "[x]");
+}
+
 TEST(CommandLine, AnEmptyTitleIsATitle) {
   const ParsedCommandLine parsed = Parse({"update", "id", "--title", ""});
   ASSERT_FALSE(parsed.exit_code) << parsed.text;
