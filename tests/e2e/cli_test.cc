@@ -280,5 +280,20 @@ TEST_F(CommandLineE2e, WhatWasAcknowledgedBeforeTheServerDiedIsNotSentAgain) {
   EXPECT_EQ(done.Lines().back().at("present"), 2);
 }
 
+TEST_F(CommandLineE2e, AWatchShowsWhatHappenedAndReprocessMakesItHappenAgain) {
+  Write("one.png", MakePng(64, 48, 4711));
+  const std::string id = Run("upload --json --wait one.png").Lines().front()["id"];
+  const Ended all = Run("watch --json --after 0 --image " + id + " -n 2");
+  ASSERT_EQ(all.code, 0) << all.err;
+  EXPECT_EQ(all.Lines()[0]["type"], "image.created");
+  EXPECT_EQ(all.Lines()[1]["type"], "image.ready");
+  const std::string position = all.Lines()[1]["position"];
+  const Ended queued = Run("reprocess " + id);
+  EXPECT_EQ(queued.out, "1 image queued\n") << queued.err;
+  const Ended again = Run("watch --json --type ready --image " + id + " -n 1 --after " + position);
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.Lines()[0]["imageId"], id);
+}
+
 }  // namespace
 }  // namespace stockroom::testing

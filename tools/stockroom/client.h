@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/common/base/cancellation.h"
+#include "stockroom/v1/events.pb.h"
 #include "stockroom/v1/images.pb.h"
 #include "stockroom/v1/search.pb.h"
 #include "stockroom/v1/system.pb.h"
@@ -38,6 +39,12 @@ class Client {
       const v1::SearchImagesRequest& request) = 0;
   virtual absl::StatusOr<v1::Image> Update(const v1::UpdateImageRequest& request) = 0;
   virtual absl::Status Delete(const v1::DeleteImageRequest& request) = 0;
+  virtual absl::StatusOr<v1::ReprocessImagesResponse> Reprocess(
+      const v1::ReprocessImagesRequest& request) = 0;
+  // Gives messages to `on_batch` until it says false (then CANCELLED), the server ends the watch
+  // (OK), or an error. Has no deadline: signs of life come every few seconds.
+  virtual absl::Status Watch(const v1::WatchRequest& request,
+                             absl::FunctionRef<bool(const v1::WatchResponse&)> on_batch) = 0;
   virtual absl::StatusOr<v1::ServerInfo> ServerInfo() = 0;
   virtual absl::Status Ping() = 0;
 };

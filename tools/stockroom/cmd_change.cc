@@ -1,4 +1,4 @@
-// update, delete: changing the catalogue.
+// update, delete, reprocess: changing the catalogue.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -114,6 +114,51 @@ int RunDelete(const Program& program, Client& client, const DeleteArgs& args) {
       program.out.Line("deleted  " + OneLine(id));
     }
     if (codes.back() == kExitAway) break;  // the rest would fare no better
+  }
+  return CombinedExitCode(codes);
+}
+
+namespace {
+
+// Call after call until nothing is left; what they queued, or the first error.
+absl::StatusOr<int64_t> QueueAll(const Program& program, Client& client,
+                                 v1::ReprocessImagesRequest request) {
+  int64_t queued = 0;
+  do {
+    if (program.stop->cancelled()) return absl::CancelledError("interrupted");
+    absl::StatusOr<v1::ReprocessImagesResponse> response = client.Reprocess(request);
+    if (!response.ok()) return response.status();
+    queued += response->queued();
+    request.set_page_token(response->next_page_token());
+  } while (!request.page_token().empty());
+  return queued;
+}
+
+}  // namespace
+
+int RunReprocess(const Program& program, Client& client, const ReprocessArgs& args) {
+  std::vector<v1::ReprocessImagesRequest> requests(args.ids.size());
+  for (size_t i = 0; i < args.ids.size(); ++i) requests[i].set_id(args.ids[i]);
+  if (!args.query.empty()) requests.emplace_back().set_query(args.query);
+  if (args.outdated) requests.emplace_back().set_outdated(true);
+  if (args.all) requests.emplace_back().set_all(true);
+  if (requests.empty()) {
+    program.out.Error("say which images: IDs, --query, --outdated or --all");
+    return kExitUsage;
+  }
+  std::vector<ExitCode> codes;
+  int64_t queued = 0;
+  for (const v1::ReprocessImagesRequest& request : requests) {
+    const absl::StatusOr<int64_t> result = QueueAll(program, client, request);
+    codes.push_back(ExitCodeOf(result.status()));
+    if (!result.ok()) program.Fail(result.status());
+    queued += result.value_or(0);
+    if (codes.back() == kExitAway || program.stop->cancelled()) break;
+  }
+  if (program.out.json()) {
+    program.out.Json({{"type", "queued"}, {"images", queued}});
+  } else if (!program.out.options().quiet) {
+    program.out.Line(Plural(queued, "image") + " queued");
   }
   return CombinedExitCode(codes);
 }

@@ -13,6 +13,7 @@ namespace stockroom::cli {
 namespace {
 
 const std::vector<std::string> kVisibilities = {"public", "unlisted", "private"};
+const std::vector<std::string> kEventTypes = {"created", "updated", "ready", "failed", "deleted"};
 const std::vector<std::string> kShells = {"bash", "zsh", "fish"};
 
 v1::Visibility VisibilityOf(const std::string& name) {
@@ -236,6 +237,39 @@ void AddChanging(CLI::App& root, Invocation& to) {
   remove.add_flag("-y,--yes", to.remove.yes, "do not ask");
 }
 
+void AddReprocess(CLI::App& root, Invocation& to) {
+  CLI::App& app = *root.add_subcommand("reprocess", "Make images anew from their originals");
+  app.footer(kReprocessExamples);
+  ReprocessArgs& args = to.reprocess;
+  CLI::Option* ids = app.add_option("id", args.ids, "one or more images")->type_name("ID");
+  CLI::Option* query = Text(app, "--query", "what a search for this finds", "QUERY",
+                            [&](const std::string& v) { args.query = v; });
+  CLI::Option* outdated =
+      app.add_flag("--outdated", args.outdated, "what was made under other presets than now");
+  CLI::Option* all = app.add_flag("--all", args.all, "every image");
+  query->excludes(ids);
+  outdated->excludes(ids)->excludes(query);
+  all->excludes(ids)->excludes(query)->excludes(outdated);
+}
+
+void AddWatch(CLI::App& root, Invocation& to) {
+  CLI::App& app = *root.add_subcommand("watch", "See what happens to images, as it happens");
+  app.footer(kWatchExamples);
+  WatchArgs& args = to.watch;
+  Many(app, "--type", "created, updated, ready, failed or deleted; may be given several times",
+       "EVENT", [&](const std::string& v) { args.types.push_back(v); })
+      ->check(OneOf(kEventTypes));
+  Text(app, "--image", "only this image", "ID", [&](const std::string& v) { args.image_id = v; });
+  app.add_option_function<int64_t>(
+         "--after", [&](int64_t position) { args.after = position; },
+         "from this position; 0 for the oldest event that is kept")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  app.add_option("-n,--count", args.count, "end after so many events")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->type_name("N");
+}
+
 void AddOthers(CLI::App& root, Invocation& to) {
   CLI::App& status = *root.add_subcommand("status", "The cluster: processes, queues, index");
   status.footer(kStatusExamples);
@@ -268,6 +302,8 @@ void Build(CLI::App& app, Invocation& to) {
   AddUpload(app, to);
   AddReading(app, to);
   AddChanging(app, to);
+  AddReprocess(app, to);
+  AddWatch(app, to);
   AddOthers(app, to);
   app.set_version_flag("--version", "stockroom " STOCKROOM_VERSION, "the version");
   app.get_formatter()->column_width(32);
@@ -286,6 +322,7 @@ CommandTree Describe(const CLI::App& app) {
       continue;
     }
     if (option->get_type_name() == "WHO") described.choices = kVisibilities;
+    if (option->get_type_name() == "EVENT") described.choices = kEventTypes;
     tree.options.push_back(std::move(described));
   }
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {

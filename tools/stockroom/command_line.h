@@ -30,6 +30,8 @@ struct Invocation {
   GetArgs get;
   UpdateArgs update;
   DeleteArgs remove;
+  ReprocessArgs reprocess;
+  WatchArgs watch;
   StatusArgs status;
   PingArgs ping;
   std::string shell;

@@ -11,6 +11,7 @@
 #include "services/common/base/strings.h"
 #include "services/common/rpc/context.h"
 #include "services/common/rpc/status.h"
+#include "stockroom/v1/events.grpc.pb.h"
 #include "stockroom/v1/images.grpc.pb.h"
 #include "stockroom/v1/search.grpc.pb.h"
 #include "stockroom/v1/system.grpc.pb.h"
@@ -22,12 +23,17 @@ namespace {
 // A page of 500 full records fits; an upload's chunks are far smaller.
 constexpr int kMaxMessageBytes = 64 << 20;
 
+// The server ends watches earlier.
+constexpr absl::Duration kLongestWatch = absl::Hours(24);
+
 struct Connection {
   explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
-      : images(v1::ImageService::NewStub(channel)),
+      : events(v1::EventService::NewStub(channel)),
+        images(v1::ImageService::NewStub(channel)),
         search(v1::SearchService::NewStub(channel)),
         system(v1::SystemService::NewStub(channel)) {}
 
+  std::unique_ptr<v1::EventService::Stub> events;
   std::unique_ptr<v1::ImageService::Stub> images;
   std::unique_ptr<v1::SearchService::Stub> search;
   std::unique_ptr<v1::SystemService::Stub> system;
@@ -83,9 +89,24 @@ class GrpcClient final : public Client {
     return Unary<v1::Image>(*Stubs().images, &v1::ImageService::Stub::UpdateImage, request);
   }
   absl::Status Delete(const v1::DeleteImageRequest& request) override {
-    return Unary<google::protobuf::Empty>(*Stubs().images, &v1::ImageService::Stub::DeleteImage,
+    return Unary<v1::DeleteImageResponse>(*Stubs().images, &v1::ImageService::Stub::DeleteImage,
                                           request)
         .status();
+  }
+  absl::StatusOr<v1::ReprocessImagesResponse> Reprocess(
+      const v1::ReprocessImagesRequest& request) override {
+    return Unary<v1::ReprocessImagesResponse>(*Stubs().images,
+                                              &v1::ImageService::Stub::ReprocessImages, request);
+  }
+  absl::Status Watch(const v1::WatchRequest& request,
+                     absl::FunctionRef<bool(const v1::WatchResponse&)> on_batch) override {
+    Call call(*this, kLongestWatch);
+    const auto reader = Stubs().events->Watch(&call.context, request);
+    v1::WatchResponse message;
+    while (reader->Read(&message)) {
+      if (!on_batch(message)) call.context.TryCancel();
+    }
+    return rpc::FromGrpc(reader->Finish());
   }
   absl::StatusOr<v1::ServerInfo> ServerInfo() override {
     return Unary<v1::ServerInfo>(*Stubs().system, &v1::SystemService::Stub::GetServerInfo,

@@ -84,6 +84,22 @@ Examples:
   stockroom delete 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f
   stockroom search --json tags:draft --all | jq -r .id | xargs stockroom delete --yes)";
 
+inline constexpr char kReprocessExamples[] = R"(
+Queued behind uploads; until it is its turn an image stays as it is.
+
+Examples:
+  stockroom reprocess 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f
+  stockroom reprocess --outdated)";
+
+inline constexpr char kWatchExamples[] = R"(
+Goes on where it stopped when the connection breaks. On a terminal TIME, EVENT and ID;
+elsewhere POSITION, TIME, EVENT, ID and REVISION separated by tabs.
+
+Examples:
+  stockroom watch
+  stockroom watch --type ready --json | jq -r .imageId
+  stockroom watch --after 0 | tail -n 20)";
+
 inline constexpr char kStatusExamples[] = R"(
 Examples:
   stockroom status

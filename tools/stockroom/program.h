@@ -91,6 +91,22 @@ struct DeleteArgs {
 };
 int RunDelete(const Program& program, Client& client, const DeleteArgs& args);
 
+struct ReprocessArgs {
+  std::vector<std::string> ids;
+  std::string query;
+  bool outdated = false;
+  bool all = false;
+};
+int RunReprocess(const Program& program, Client& client, const ReprocessArgs& args);
+
+struct WatchArgs {
+  std::vector<std::string> types;  // "ready"; empty: all
+  std::string image_id;            // "": all
+  std::optional<int64_t> after;    // unset: from now
+  int64_t count = 0;               // ends after so many events; 0: never
+};
+int RunWatch(const Program& program, Client& client, const WatchArgs& args);
+
 struct StatusArgs {
   // Base URLs of other processes' health: file server, workers.
   std::vector<std::string> health_urls;

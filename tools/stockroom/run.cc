@@ -96,6 +96,8 @@ int RunWithClient(const Program& program, const Invocation& invocation) {
   if (command == "get") return RunGet(program, c, invocation.get);
   if (command == "update") return RunUpdate(program, c, invocation.update);
   if (command == "delete") return RunDelete(program, c, invocation.remove);
+  if (command == "reprocess") return RunReprocess(program, c, invocation.reprocess);
+  if (command == "watch") return RunWatch(program, c, invocation.watch);
   return RunPing(program, c, invocation.ping);
 }
 

@@ -153,5 +153,53 @@ TEST(CommandsJson, EveryLineIsAnObject) {
   EXPECT_EQ(count, 4);
 }
 
+TEST_F(CommandsTest, ReprocessAsksUntilNothingIsLeft) {
+  EXPECT_EQ(RunReprocess(bench_.program, client_, {.all = true}), kExitOk);
+  EXPECT_EQ(client_.reprocessed.size(), 2u);
+  EXPECT_EQ(client_.reprocessed[1].page_token(), "more");
+  EXPECT_EQ(bench_.out, "4 images queued\n");
+  EXPECT_EQ(RunReprocess(bench_.program, client_, {}), kExitUsage);
+}
+
+v1::WatchResponse Batch(int64_t position, const std::string& id = "") {
+  v1::WatchResponse batch;
+  batch.set_position(position);
+  if (id.empty()) return batch;
+  v1::Event& event = *batch.add_events();
+  event.set_position(position);
+  event.set_type("image.ready");
+  event.set_image_id(id);
+  event.set_revision(3);
+  return batch;
+}
+
+TEST_F(CommandsTest, AWatchThatBreaksOffGoesOnWhereItStopped) {
+  client_.watches = {{{Batch(4), Batch(5, "a")}, absl::OkStatus()},
+                     {{Batch(5), Batch(7, "b")}, Away()},
+                     {{Batch(7), Batch(9, "c")}, absl::OkStatus()}};
+  EXPECT_EQ(RunWatch(bench_.program, client_, {.types = {"ready"}}), kExitFailed);
+  EXPECT_EQ(bench_.out,
+            "5\t1970-01-01T00:00:00Z\tready\ta\t3\n"
+            "7\t1970-01-01T00:00:00Z\tready\tb\t3\n"
+            "9\t1970-01-01T00:00:00Z\tready\tc\t3\n");
+  EXPECT_THAT(client_.watched[0].types(), ElementsAre("image.ready"));
+  EXPECT_FALSE(client_.watched[0].has_after_position());
+  EXPECT_EQ(client_.watched[1].after_position(), 5);
+  EXPECT_EQ(client_.watched[2].after_position(), 7);
+  EXPECT_EQ(client_.watched[3].after_position(), 9);
+}
+
+TEST_F(CommandsTest, AWatchThatNeverWorkedFailsAtOnce) {
+  client_.watches = {{{}, Away()}};
+  EXPECT_EQ(RunWatch(bench_.program, client_, {}), kExitAway);
+  EXPECT_EQ(client_.watched.size(), 1u);
+}
+
+TEST_F(CommandsTest, AWatchEndsAfterAsManyEventsAsWereAskedFor) {
+  client_.watches = {{{Batch(1, "a"), Batch(2, "b"), Batch(3, "c")}, absl::OkStatus()}};
+  EXPECT_EQ(RunWatch(bench_.program, client_, {.after = 0, .count = 2}), kExitOk);
+  EXPECT_EQ(Lines(), 2);
+}
+
 }  // namespace
 }  // namespace stockroom::cli

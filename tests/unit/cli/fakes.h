@@ -110,6 +110,26 @@ class FakeClient final : public Client {
     return images.erase(request.id()) > 0 ? absl::OkStatus()
                                           : NotFound("IMAGE_NOT_FOUND", "no such image");
   }
+  absl::StatusOr<v1::ReprocessImagesResponse> Reprocess(
+      const v1::ReprocessImagesRequest& request) override {
+    reprocessed.push_back(request);
+    v1::ReprocessImagesResponse response;
+    response.set_queued(2);
+    if (request.all() && request.page_token().empty()) response.set_next_page_token("more");
+    return response;
+  }
+  // Each call takes the next of `watches`: what to send, and how it ends.
+  absl::Status Watch(const v1::WatchRequest& request,
+                     absl::FunctionRef<bool(const v1::WatchResponse&)> on_batch) override {
+    watched.push_back(request);
+    if (watches.empty()) return absl::OutOfRangeError("the feed was trimmed");
+    const auto [batches, end] = watches.front();
+    watches.erase(watches.begin());
+    for (const v1::WatchResponse& batch : batches) {
+      if (!on_batch(batch)) return absl::CancelledError("by the caller");
+    }
+    return end;
+  }
   absl::StatusOr<v1::ServerInfo> ServerInfo() override { return server; }
   absl::Status Ping() override { return absl::OkStatus(); }
 
@@ -124,6 +144,9 @@ class FakeClient final : public Client {
   absl::Status search_error;
   std::string last_query;
   v1::UpdateImageRequest last_update;
+  std::vector<v1::ReprocessImagesRequest> reprocessed;
+  std::vector<v1::WatchRequest> watched;
+  std::vector<std::pair<std::vector<v1::WatchResponse>, absl::Status>> watches;
   absl::StatusOr<v1::ServerInfo> server = v1::ServerInfo();
 };
 
