@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdio>
 #include <functional>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -150,10 +151,17 @@ struct Follower {
   Metrics metrics;
   TimerQueue timers;
   api::MemorySearchIndex index{metrics};
-  api::FeedPosition position;
+  api::FeedPosition position{timers};
   api::Completions completions{timers};
   api::FeedFollower follower;
 };
+
+absl::Status Await(api::FeedPosition& position, int64_t wanted) {
+  std::promise<absl::Status> reached;
+  position.Wait(wanted, CallContext::WithTimeout(absl::Seconds(10)),
+                [&](absl::Status status) { reached.set_value(std::move(status)); });
+  return reached.get_future().get();
+}
 
 double Percentile(std::vector<double> values, double part) {
   std::sort(values.begin(), values.end());
@@ -178,8 +186,7 @@ void MeasureFeed(MariaDb& server, Report& report, int pairs) {
       }
       const absl::Time committed = absl::Now();
       const int64_t last = writer->GetFeedRange().value().last;
-      const auto context = CallContext::WithTimeout(absl::Seconds(10));
-      if (!follower.position.WaitFor(last, context).ok()) std::exit(1);
+      if (!Await(follower.position, last).ok()) std::exit(1);
       milliseconds.push_back(absl::ToDoubleMilliseconds(absl::Now() - committed));
       // Not in step with the follower's polling.
       absl::SleepFor(absl::Milliseconds((i * 7) % 23));

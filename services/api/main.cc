@@ -63,11 +63,13 @@ absl::Status Serve(const Options& options, const std::string& profile) {
                              timers, metrics));
 
   MemorySearchIndex index(metrics);
-  FeedPosition position;
+  FeedPosition position(timers);
   Completions completions(timers);
   EventLog event_log({}, metrics);
+  // Of their own: each event wakes every watcher, and nobody else shall stand in line for that.
+  Executor watch_executor({.name = "watch", .threads = 2}, metrics);
   EventWatches watches({.max_watchers = static_cast<int>(options.max_watchers)}, event_log, *store,
-                       executor, timers, metrics);
+                       watch_executor, timers, metrics);
   FeedFollower follower({.poll = options.feed_poll,
                          .log = &event_log,
                          .on_deleted = [&](const std::string& id) { workers->Cancel(id); }},
@@ -160,7 +162,8 @@ absl::Status Serve(const Options& options, const std::string& profile) {
 
   const int signal = WaitForStopSignal();
   LogInfo("api stops", {{"signal", signal}});
-  const DrainWatchdog watchdog(options.drain_limit * 2 + absl::Seconds(20));
+  // One drain after the other, each with its limit, and the last results to the database.
+  const DrainWatchdog watchdog(options.drain_limit * 3 + absl::Seconds(30));
   rpc_server->SetServing(false);
   watches.Drain();
   http_server->Drain(options.drain_limit);  // waiting uploads need the parts below until here
@@ -169,7 +172,9 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   collector.Stop();
   janitor.Stop();
   executor.Shutdown();
+  watch_executor.Shutdown();
   follower.Stop();
+  timers.Stop();
   store->SetCommitListener([] {});
   return absl::OkStatus();
 }

@@ -10,6 +10,8 @@ namespace stockroom::chaos {
 namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(8);
+// Pictures that are uploaded again and again.
+constexpr uint32_t kRepeated = 6;
 
 // What a client is told while processes die; it tries again later.
 bool IsExcused(const absl::Status& status) {
@@ -74,12 +76,12 @@ class Load::Actor {
     const bool again = random_() % 5 == 0;
     const bool keyed = !again && random_() % 3 == 0;
     std::string bytes = testing::MakePng(
-        40, 30, again ? static_cast<uint32_t>(random_() % 6) : static_cast<uint32_t>(random_()));
+        40, 30, again ? static_cast<uint32_t>(random_() % kRepeated) : load_.Unique());
     const bool good = random_() % 12 != 0;
     if (!good) bytes.resize(bytes.size() / 2);
     const std::string digest = Digest::Of(bytes).hex();
     v1::UploadHeader header;
-    header.set_title("t" + std::to_string(random_()));
+    header.set_title("t" + std::to_string(load_.Unique()));
     header.set_allow_duplicate(keyed);
     load_.ledger_.Sending(digest, header.title());
     const std::string key = keyed ? header.title() : "";
@@ -105,7 +107,7 @@ class Load::Actor {
     if (id.empty()) return;
     v1::UpdateImageRequest request;
     request.mutable_image()->set_id(id);
-    request.mutable_image()->set_title("u" + std::to_string(random_()));
+    request.mutable_image()->set_title("u" + std::to_string(load_.Unique()));
     request.mutable_update_mask()->add_paths("title");
     load_.ledger_.TitleSent(id, request.image().title());
     grpc::ClientContext context;

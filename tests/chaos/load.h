@@ -28,10 +28,13 @@ class Load {
  private:
   class Actor;
   void Complain(const std::string& what);
+  // Never the same twice; larger than the numbers of the repeated pictures.
+  uint32_t Unique() { return ++last_unique_; }
 
   testing::Cluster& cluster_;
   Ledger& ledger_;
   std::atomic<bool> stopping_{false};
+  std::atomic<uint32_t> last_unique_{1000};
   std::vector<std::thread> threads_;
   mutable Mutex mu_;
   std::vector<std::string> complaints_ SR_GUARDED_BY(mu_);

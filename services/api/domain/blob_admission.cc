@@ -1,7 +1,5 @@
 #include "services/api/domain/blob_admission.h"
 
-#include <ctime>
-
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
 #include "services/common/blobs/blocking.h"
@@ -52,12 +50,6 @@ absl::Status DeleteUnlessBlobIsThere(const CallContext& context, MetadataStore& 
 }
 
 }  // namespace
-
-absl::Duration BootTimeNow() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return absl::DurationFromTimespec(now);
-}
 
 absl::StatusOr<CreatedImage> AdmitBlob(const CallContext& context, MetadataStore& store,
                                        BlobClient& blobs, Clock& clock, const Admission& admission,

@@ -24,9 +24,6 @@ inline constexpr absl::Duration kDefaultGrace = absl::Hours(24);
 // Reason of the error of an upload whose bytes were collected before its row was committed.
 inline constexpr char kBlobCollected[] = "BLOB_COLLECTED";
 
-// Time since the machine started, also while it slept. Never jumps.
-absl::Duration BootTimeNow();
-
 struct Admission {
   // When the blob was put: `steady` before its PutBlob was finished, so never later than the touch.
   absl::Duration put_time;

@@ -117,7 +117,9 @@ CallContext BlobCollector::CallOf(const CallContext& sweep) const {
 absl::Status BlobCollector::SweepAll(const CallContext& context, SweepResult& result) {
   SR_ASSIGN_OR_RETURN(result.mine, TakeLease());
   if (!result.mine) return absl::OkStatus();
-  std::string cursor;
+  // What stopped the last sweep is passed over once, so that all behind it gets its turn.
+  std::string cursor = std::exchange(resume_at_, "");
+  const bool from_start = cursor.empty();
   for (;;) {
     SR_RETURN_IF_ERROR(context.Check());
     SR_ASSIGN_OR_RETURN(const BlobPage page, ListBlobs(blobs_, CallOf(context),
@@ -128,7 +130,10 @@ absl::Status BlobCollector::SweepAll(const CallContext& context, SweepResult& re
       result.quiet_for = page.quiet_for;
       return absl::OkStatus();
     }
-    SR_RETURN_IF_ERROR(SweepPage(context, page, result));
+    if (absl::Status swept = SweepPage(context, page, result); !swept.ok()) {
+      resume_at_ = page.next_cursor;
+      return swept;
+    }
     if (page.next_cursor.empty()) break;
     if (page.next_cursor <= cursor) {
       return absl::InternalError("the file server's listing goes round in circles");
@@ -137,7 +142,7 @@ absl::Status BlobCollector::SweepAll(const CallContext& context, SweepResult& re
     SR_ASSIGN_OR_RETURN(const bool still_mine, TakeLease());
     if (!still_mine) return absl::OkStatus();
   }
-  result.whole = true;
+  result.whole = from_start;
   return absl::OkStatus();
 }
 
@@ -169,10 +174,17 @@ absl::Status BlobCollector::Delete(const CallContext& context, const ListedBlob&
   if (!deleted.ok()) {
     SR_RETURN_IF_ERROR(context.Check());
     errors_total_.Add();
-    if (++result.errors >= kMaxErrors) return deleted.status();
+    ++result.errors;
+    if (++errors_in_a_row_ >= kMaxErrors) {
+      errors_in_a_row_ = 0;
+      return deleted.status();
+    }
     LogWarning("can not delete a blob",
                {{"digest", blob.sha256.hex()}, {"error", deleted.status()}}, context.request_id);
-  } else if (*deleted) {
+    return absl::OkStatus();
+  }
+  errors_in_a_row_ = 0;
+  if (*deleted) {
     ++result.deleted;
     result.freed_bytes += blob.size;
     deleted_total_.Add();

@@ -41,8 +41,9 @@ class BlobCollector {
     absl::Duration call_timeout = absl::Seconds(30);
   };
   struct SweepResult {
-    bool mine = false;   // false: another api has the lease, nothing was done
-    bool whole = false;  // false: the lease was lost or the file server is still quiet
+    bool mine = false;  // false: another api has the lease, nothing was done
+    // False: the lease was lost, the file server is still quiet, or it began in the middle.
+    bool whole = false;
     int64_t scanned = 0;
     int64_t deleted = 0;
     int64_t freed_bytes = 0;
@@ -60,9 +61,9 @@ class BlobCollector {
   // Cancels a sweep under way and joins. Idempotent.
   void Stop();
 
-  // One sweep, for the thread and for tests. Blobs that can not be deleted are passed over, until
-  // kMaxErrors; then, and when a listing or the database fails, its error. CANCELLED,
-  // DEADLINE_EXCEEDED of `context`.
+  // One sweep, for the thread or for a test, never two at once. Blobs that can not be deleted are
+  // passed over, until kMaxErrors in a row; then, and when a listing or the database fails, its
+  // error, and the next sweep begins behind it. CANCELLED, DEADLINE_EXCEEDED of `context`.
   absl::StatusOr<SweepResult> SweepOnce(const CallContext& context);
 
   static constexpr int kMaxErrors = 10;
@@ -88,6 +89,10 @@ class BlobCollector {
   Counter& errors_total_;
   Gauge& last_run_;
   Gauge& quiet_;
+
+  // Of the one sweep.
+  std::string resume_at_;
+  int errors_in_a_row_ = 0;
 
   const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
   Mutex mu_;

@@ -105,6 +105,8 @@ absl::StatusOr<ImagePage> Catalog::List(const Principal& who, int page_size,
   return page;
 }
 
+std::string Catalog::TokenAfter(const Image& image) { return EncodeToken(image); }
+
 absl::StatusOr<ChangedImage> Catalog::Update(const Principal& who, const std::string& id,
                                              const std::set<DescribedField>& fields,
                                              const Description& wanted,
@@ -166,6 +168,13 @@ absl::StatusOr<ChangedImage> Catalog::PutAnalysis(const Principal& who, const st
     if (current.analysis.size() > kMaxAttributes) {
       return InvalidField("name", "the image has " + std::to_string(kMaxAttributes) +
                                       " results already, which is the limit");
+    }
+    size_t bytes = 0;
+    for (const auto& [each, result] : current.analysis) bytes += each.size() + result.size();
+    if (bytes > kMaxAllAnalysisBytes) {
+      return InvalidField("result", "with it the image's results would have " +
+                                        std::to_string(bytes) + " bytes; at most " +
+                                        std::to_string(kMaxAllAnalysisBytes) + " are allowed");
     }
     return absl::OkStatus();
   };

@@ -45,6 +45,8 @@ class Catalog {
   // `page_size` 1 to 500, 0 for 50. INVALID_ARGUMENT for a token that List did not make.
   absl::StatusOr<ImagePage> List(const Principal& who, int page_size,
                                  const std::string& page_token);
+  // For a page that is cut short: goes on behind `image`.
+  static std::string TokenAfter(const Image& image);
   absl::StatusOr<ChangedImage> Update(const Principal& who, const std::string& id,
                                       const std::set<DescribedField>& fields,
                                       const Description& wanted, const WriteOptions& options = {});

@@ -4,14 +4,20 @@
 
 namespace stockroom::api {
 
-void Completions::Wait(const std::string& image_id, absl::Time deadline,
+void Completions::Wait(const std::string& image_id, absl::Time deadline, Cancellation& cancellation,
                        absl::AnyInvocable<void(Why)> done) {
+  Key key{image_id, 0};
+  {
+    MutexLock lock(mu_);
+    key.second = next_++;
+    // End takes mu_, so a timer that is due at once waits until the waiter is in the map.
+    const TimerQueue::Id timer = timers_.RunAt(deadline, [this, key] { End(key, Why::kTimeout); });
+    waiters_.emplace(key, Waiter{timer, std::move(done), nullptr});
+  }
+  auto on_cancel = cancellation.OnCancel([this, key] { End(key, Why::kCancelled); });
   MutexLock lock(mu_);
-  const uint64_t serial = next_++;
-  // Expire takes mu_, so a timer that is due at once waits until the waiter is in the map.
-  const TimerQueue::Id timer =
-      timers_.RunAt(deadline, [this, image_id, serial] { Expire(image_id, serial); });
-  waiters_.emplace(std::pair{image_id, serial}, Waiter{timer, std::move(done)});
+  const auto it = waiters_.find(key);
+  if (it != waiters_.end()) std::swap(it->second.on_cancel, on_cancel);
 }
 
 void Completions::Notify(const std::string& image_id) {
@@ -30,16 +36,17 @@ void Completions::Notify(const std::string& image_id) {
   }
 }
 
-void Completions::Expire(const std::string& image_id, uint64_t serial) {
-  absl::AnyInvocable<void(Why)> done;
+void Completions::End(const Key& key, Why why) {
+  Waiter waiter;
   {
     MutexLock lock(mu_);
-    const auto it = waiters_.find({image_id, serial});
+    const auto it = waiters_.find(key);
     if (it == waiters_.end()) return;
-    done = std::move(it->second.done);
+    waiter = std::move(it->second);
     waiters_.erase(it);
   }
-  done(Why::kTimeout);
+  timers_.Cancel(waiter.timer);
+  waiter.done(why);
 }
 
 size_t Completions::waiting() const {

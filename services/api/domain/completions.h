@@ -2,10 +2,13 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
+#include "services/common/base/cancellation.h"
 #include "services/common/base/mutex.h"
 #include "services/common/base/timer.h"
 
@@ -17,9 +20,11 @@ class Completions {
  public:
   explicit Completions(TimerQueue& timers) : timers_(timers) {}
 
-  enum class Why { kProcessed, kTimeout };
-  // `done` runs exactly once: when Notify names the image, or at `deadline`.
-  void Wait(const std::string& image_id, absl::Time deadline, absl::AnyInvocable<void(Why)> done);
+  enum class Why { kProcessed, kTimeout, kCancelled };
+  // `done` runs exactly once: when Notify names the image, at `deadline`, or when `cancellation`
+  // fires.
+  void Wait(const std::string& image_id, absl::Time deadline, Cancellation& cancellation,
+            absl::AnyInvocable<void(Why)> done);
 
   // The image became READY or FAILED, or was deleted.
   void Notify(const std::string& image_id);
@@ -31,13 +36,15 @@ class Completions {
   struct Waiter {
     TimerQueue::Id timer;
     absl::AnyInvocable<void(Why)> done;
+    std::unique_ptr<Cancellation::Registration> on_cancel;
   };
-  void Expire(const std::string& image_id, uint64_t serial);
+  using Key = std::pair<std::string, uint64_t>;  // image and serial number
+  void End(const Key& key, Why why);
 
   TimerQueue& timers_;
   mutable Mutex mu_;
   uint64_t next_ SR_GUARDED_BY(mu_) = 0;
-  std::map<std::pair<std::string, uint64_t>, Waiter> waiters_ SR_GUARDED_BY(mu_);
+  std::map<Key, Waiter> waiters_ SR_GUARDED_BY(mu_);
 };
 
 }  // namespace stockroom::api

@@ -189,8 +189,9 @@ void DeliveryService::QueueRemake(const CallContext& context, const Deliverable&
 void DeliveryService::WaitForRemake(const CallContext& context, const Deliverable& what,
                                     ByteRange range, absl::Time until, Opened done) {
   completions_.Wait(
-      what.image_id, std::min(until, absl::Now() + kLookAgain),
+      what.image_id, std::min(until, absl::Now() + kLookAgain), *context.cancellation,
       [this, context, what, range, until, done = std::move(done)](Completions::Why) mutable {
+        if (absl::Status in_vain = context.Check(); !in_vain.ok()) return done(in_vain);
         if (absl::Now() >= until) {
           return done(
               Unavailable("REMAKING", "the rendition is being made again; try again shortly"));

@@ -1,23 +1,28 @@
 #include "services/api/domain/store_clock.h"
 
+#include <utility>
+
 #include "services/common/base/status.h"
 
 namespace stockroom::api {
 
-absl::Time StoreClock::Now() { return local_.Now() + difference(); }
+StoreClock::StoreClock(MetadataStore& store, Clock& local, std::function<absl::Duration()> steady)
+    : store_(store), local_(local), steady_(std::move(steady)), origin_(local.Now() - steady_()) {}
+
+absl::Time StoreClock::Now() {
+  MutexLock lock(mu_);
+  return origin_ + steady_();
+}
 
 absl::Status StoreClock::Refresh() {
-  const absl::Time before = local_.Now();
+  const absl::Duration before = steady_();
   SR_ASSIGN_OR_RETURN(const absl::Time there, store_.ServerTime());
-  const absl::Duration round_trip = local_.Now() - before;
+  const absl::Duration round_trip = steady_() - before;
   MutexLock lock(mu_);
-  difference_ = there - (before + round_trip / 2);
+  origin_ = there - (before + round_trip / 2);
   return absl::OkStatus();
 }
 
-absl::Duration StoreClock::difference() const {
-  MutexLock lock(mu_);
-  return difference_;
-}
+absl::Duration StoreClock::difference() { return Now() - local_.Now(); }
 
 }  // namespace stockroom::api

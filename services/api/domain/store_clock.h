@@ -1,6 +1,8 @@
 // The database's clock, read without asking it each time.
 #pragma once
 
+#include <functional>
+
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "services/api/domain/metadata_store.h"
@@ -9,23 +11,28 @@
 
 namespace stockroom::api {
 
-// The local clock plus the difference to the database's as last measured, so that apis on machines
-// whose clocks differ agree about leases. Thread-safe.
+// The database's time as last measured plus the time since then by a clock that never jumps: apis
+// on machines whose clocks are wrong, or are being set right, agree about leases. Thread-safe.
 class StoreClock final : public Clock {
  public:
-  // `local` and `store` must outlive it. The difference is 0 until the first Refresh.
-  StoreClock(MetadataStore& store, Clock& local) : store_(store), local_(local) {}
+  // `store` and `local` must outlive it; `local` only serves difference(), and as the time until
+  // the first Refresh.
+  StoreClock(MetadataStore& store, Clock& local,
+             std::function<absl::Duration()> steady = BootTimeNow);
 
   absl::Time Now() override;
   // Measures again. Blocks on the store; its error leaves the difference as it was.
   absl::Status Refresh();
-  absl::Duration difference() const;
+  // How far the local clock is behind the database's.
+  absl::Duration difference();
 
  private:
   MetadataStore& store_;
   Clock& local_;
-  mutable Mutex mu_;
-  absl::Duration difference_ SR_GUARDED_BY(mu_);
+  const std::function<absl::Duration()> steady_;
+  Mutex mu_;
+  // The database's time when the steady clock was 0.
+  absl::Time origin_ SR_GUARDED_BY(mu_);
 };
 
 }  // namespace stockroom::api

@@ -26,13 +26,6 @@ absl::Status NotAnImage() {
                          "TIFF or AVIF)");
 }
 
-// What a waiting uploader is told about an image that can not be processed.
-absl::Status ProcessingFailed(const Image& image) {
-  return MakeStatus(absl::StatusCode::kInvalidArgument,
-                    "the image can not be processed: " + image.failure_reason,
-                    {.reason = "BAD_IMAGE", .metadata = {{"image_id", image.id}}});
-}
-
 // The first upload under the key was committed and then taken back; see AdmitBlob.
 absl::Status RevokedAnswer() {
   return Unavailable(kBlobCollected,
@@ -45,6 +38,11 @@ bool IsProcessed(const Image& image) {
 }
 
 }  // namespace
+
+absl::Status ProcessingFailed(const std::string& image_id, const std::string& reason) {
+  return MakeStatus(absl::StatusCode::kInvalidArgument, "the image can not be processed: " + reason,
+                    {.reason = "BAD_IMAGE", .metadata = {{"image_id", image_id}}});
+}
 
 // The state that callbacks share outlives the session object, so that an abandoned upload whose
 // commit is under way can end in peace.
@@ -128,6 +126,7 @@ class Uploads::Session final : public UploadSession {
         if (stored_answer->empty()) return Answer(RevokedAnswer());
         UploadResult repeated;
         repeated.stored_answer = *std::move(stored_answer);
+        repeated.waited = request.wait;
         return Answer(std::move(repeated));
       }
       const absl::Time now = uploads.clock_.Now();
@@ -182,11 +181,17 @@ class Uploads::Session final : public UploadSession {
       Answer(std::move(result));
     }
 
+    // Takes neither a thread nor a place: workers may be away for long.
     void WaitForProcessing(CreatedImage created) {
+      LeavePlace();
       const std::string id = created.image.id;
       const absl::Time deadline = std::min(absl::Now() + request.wait_timeout, context.deadline);
       uploads.completions_.Wait(
-          id, deadline, [self = shared_from_this(), created = std::move(created)](auto) mutable {
+          id, deadline, *context.cancellation,
+          [self = shared_from_this(), created = std::move(created)](Completions::Why why) mutable {
+            if (why == Completions::Why::kCancelled) {
+              return self->Answer(absl::CancelledError("the caller is gone"));
+            }
             auto answer = [self, created = std::move(created)]() mutable {
               self->AnswerCurrent(std::move(created));
             };
@@ -206,7 +211,7 @@ class Uploads::Session final : public UploadSession {
       if (created.image.state == ImageState::kFailed) {
         if (held) held->Answered(request.answer(created));
         held.reset();
-        return Answer(ProcessingFailed(created.image));
+        return Answer(ProcessingFailed(created.image.id, created.image.failure_reason));
       }
       // Of what has happened to it since, too: whoever waited wants to find it.
       const absl::StatusOr<MetadataStore::FeedRange> feed = uploads.store_.GetFeedRange();

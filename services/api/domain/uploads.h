@@ -41,9 +41,15 @@ struct UploadRequest {
 };
 
 struct UploadResult : CreatedImage {
-  // Not empty: the answer that the first upload under this key got; the rest is not set.
+  // Not empty: the answer that the first upload under this key got; the image is not set then.
   std::string stored_answer;
+  // This upload wanted to wait: a stored answer about a FAILED image is ProcessingFailed.
+  bool waited = false;
 };
+
+// What a waiting uploader is told about an image that can not be processed: INVALID_ARGUMENT
+// (BAD_IMAGE).
+absl::Status ProcessingFailed(const std::string& image_id, const std::string& reason);
 
 // One upload. At most one operation in flight. Destroying it before Finish was called abandons it:
 // what the file server has is dropped and no row appears. Destroying it after that only means that

@@ -20,6 +20,9 @@ inline constexpr size_t kMaxAttributeKey = 64;       // characters
 inline constexpr size_t kMaxAttributeValue = 1'000;  // characters
 inline constexpr size_t kMaxFilename = 255;          // bytes, as file systems have it
 inline constexpr size_t kMaxAnalysisBytes = 64 << 10;
+// Of all results of an image: its record must fit into one gRPC message, whose usual limit is 4
+// MiB.
+inline constexpr size_t kMaxAllAnalysisBytes = 1 << 20;
 
 // Trims tags, drops empty and repeated ones, and checks everything. INVALID_ARGUMENT names the
 // field.

@@ -57,9 +57,9 @@ EventLog::Batch EventLog::Read(int64_t position, size_t limit) const {
   return batch;
 }
 
-int64_t EventLog::last() const {
+std::optional<int64_t> EventLog::last() const {
   MutexLock lock(mu_);
-  return last_;
+  return started_ ? std::optional(last_) : std::nullopt;
 }
 
 uint64_t EventLog::WaitBeyond(int64_t position, absl::AnyInvocable<void()> callback) {

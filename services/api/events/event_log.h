@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -41,8 +42,8 @@ class EventLog {
   };
   // At most `limit` events after `position`.
   Batch Read(int64_t position, size_t limit) const;
-  // Position of the newest event.
-  int64_t last() const;
+  // Position of the newest event; nullopt until the first Restart.
+  std::optional<int64_t> last() const;
 
   // `callback` runs once, when something after `position` is here: at once or on the thread that
   // appends. It must not block. The id is for CancelWait.

@@ -1,5 +1,6 @@
 #include "services/api/events/event_watches.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -93,13 +94,18 @@ absl::StatusOr<std::shared_ptr<EventWatch>> EventWatches::Open(const Principal& 
                                                                WatchFilter filter,
                                                                std::optional<int64_t> after) {
   if (after.value_or(0) < 0) return InvalidField("after_position", "expected 0 or more");
-  const int64_t position = after.value_or(log_.last());
+  if (!after) after = log_.last();
+  if (!after) {
+    return MakeStatus(absl::StatusCode::kUnavailable,
+                      "this api is still loading its index; watch at another one, or try again",
+                      {.reason = "INDEX_LOADING", .retry_after = absl::Seconds(1)});
+  }
   MutexLock lock(mu_);
   if (draining_) return ShuttingDown();
   if (static_cast<int>(watches_.size()) >= options_.max_watchers) {
     return Overloaded("too many watchers; watch on at another api", absl::Seconds(5));
   }
-  auto watch = std::make_shared<Watch>(*this, who, std::move(filter), position);
+  auto watch = std::make_shared<Watch>(*this, who, std::move(filter), *after);
   watches_.insert(watch.get());
   watchers_gauge_.Set(static_cast<int64_t>(watches_.size()));
   return watch;
@@ -148,8 +154,8 @@ std::optional<EventWatches::Watch::Question> EventWatches::Watch::Ask(Done done)
 void EventWatches::Watch::Begin(Done done) {
   const std::optional<Question> question = Ask(std::move(done));
   if (!question) return;
-  const bool here =
-      !owner_.log_.Read(question->from, 1).behind && question->from <= owner_.log_.last();
+  const bool here = !owner_.log_.Read(question->from, 1).behind &&
+                    question->from <= owner_.log_.last().value_or(0);
   if (here) return Answer(question->number, WatchBatch{.position = question->from});
   const bool queued = owner_.executor_.SubmitAdmitted(
       [self = shared_from_this(), question] { self->CheckRange(*question); });
@@ -222,7 +228,14 @@ void EventWatches::Watch::LookInStore(Question question) {
     absl::StatusOr<std::vector<Event>> events =
         self->owner_.store_.ReadEvents(question.from, self->owner_.options_.batch);
     if (!events.ok()) return self->Answer(question.number, ForWatcher(events.status()));
-    if (events->empty()) return self->Wait(question);
+    // What the index does not hold yet is not told yet.
+    const int64_t indexed = self->owner_.log_.last().value_or(0);
+    std::erase_if(*events, [&](const Event& event) { return event.position > indexed; });
+    if (events->empty()) {
+      const int64_t upto = std::max(question.from, indexed);
+      if (!self->SkipTo(question.number, upto)) return;
+      return self->Wait({.number = question.number, .from = upto});
+    }
     const int64_t upto = events->back().position;
     std::erase_if(*events, [&](const Event& event) { return !self->Shows(event); });
     if (!events->empty()) {

@@ -60,7 +60,12 @@ bool FeedFollower::Sleep(absl::Duration longest) {
 void FeedFollower::Run() {
   Backoff backoff({.first = absl::Milliseconds(100), .longest = absl::Seconds(2)});
   for (;;) {
-    absl::StatusOr<bool> more = ready() ? FollowOnce() : absl::StatusOr<bool>(Bootstrap().ok());
+    absl::StatusOr<bool> more = true;
+    if (ready()) {
+      more = FollowOnce();
+    } else if (absl::Status loaded = Bootstrap(); !loaded.ok()) {
+      more = loaded;
+    }
     absl::Duration pause = options_.poll;
     if (!more.ok()) {
       LogWarning("the change feed can not be read", {{"error", more.status()}});
@@ -81,10 +86,7 @@ absl::Status FeedFollower::Bootstrap() {
     index_.Apply(std::move(images), {});
     return absl::OkStatus();
   });
-  if (!position.ok()) {
-    LogWarning("the search index can not be loaded", {{"error", position.status()}});
-    return position.status();
-  }
+  if (!position.ok()) return Annotate(position.status(), "loading the search index");
   const std::vector<std::string> gone = index_.KeepOnly(there);
   position_.Advance(*position);
   position_gauge_.Set(*position);

@@ -143,6 +143,13 @@ Task<absl::StatusOr<Response>> HandleUnary(const UnaryRoute& route, const Princi
   if (!match.ok()) co_return match.status();
   absl::StatusOr<MessagePtr> message = BuildRequest(route.binding, input);
   if (!message.ok()) co_return message.status();
+  if (route.method.prepare) {
+    auto prepare = [&](auto ready) {
+      route.method.prepare(request.context, **message, std::move(ready));
+    };
+    const absl::Status ready = co_await http::AwaitCallback<absl::Status>(prepare);
+    if (!ready.ok()) co_return ready;
+  }
   absl::StatusOr<Rendered> rendered = Rendered();
   if (route.method.blocking) {
     // Everything it refers to lives in this coroutine, which waits for it.

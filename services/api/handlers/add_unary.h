@@ -1,4 +1,4 @@
-// Puts a typed handler into the method table.
+// Puts a typed handler into the method table. The reference is good until the next is put in.
 #pragma once
 
 #include <memory>
@@ -9,11 +9,11 @@
 namespace stockroom::api {
 
 template <typename Request, typename Response, typename Handlers>
-void AddUnary(MethodTable& table, const google::protobuf::ServiceDescriptor* service,
-              const char* method, Handlers* handlers,
-              absl::Status (Handlers::*handler)(const CallContext&, const Principal&,
-                                                const Request&, Response*)) {
-  table.Add(UnaryMethod{
+UnaryMethod& AddUnary(MethodTable& table, const google::protobuf::ServiceDescriptor* service,
+                      const char* method, Handlers* handlers,
+                      absl::Status (Handlers::*handler)(const CallContext&, const Principal&,
+                                                        const Request&, Response*)) {
+  return table.Add(UnaryMethod{
       .descriptor = service->FindMethodByName(method),
       .call = [handlers, handler](
                   const CallContext& context, const Principal& who,

@@ -12,6 +12,10 @@
 namespace stockroom::api {
 namespace {
 
+// A page ends early once it has so much: with the record that crosses the line it is still far from
+// gRPC's usual 4 MiB.
+constexpr size_t kPageBytes = 2 << 20;
+
 v1::UploadImageResponse ToResponse(const CreatedImage& created) {
   v1::UploadImageResponse response;
   ToMessage(created.image, v1::FULL, response.mutable_image());
@@ -91,6 +95,10 @@ absl::StatusOr<v1::UploadImageResponse> ImageHandlers::UploadAnswer(const Upload
   if (result.stored_answer.empty()) return ToResponse(result);
   v1::UploadImageResponse response;
   if (!response.ParseFromString(result.stored_answer)) return Unreadable();
+  const v1::Image& image = response.image();
+  if (result.waited && image.state() == v1::FAILED) {
+    return ProcessingFailed(image.id(), image.failure_reason());
+  }
   return response;
 }
 
@@ -106,8 +114,16 @@ absl::Status ImageHandlers::ListImages(const CallContext&, const Principal& who,
                                        v1::ListImagesResponse* response) {
   SR_ASSIGN_OR_RETURN(const ImagePage page,
                       catalog_.List(who, request.page_size(), request.page_token()));
-  for (const Image& image : page.images) ToMessage(image, v1::FULL, response->add_images());
   response->set_next_page_token(page.next_page_token);
+  size_t bytes = 0;
+  for (const Image& image : page.images) {
+    ToMessage(image, v1::FULL, response->add_images());
+    bytes += response->images().rbegin()->ByteSizeLong();
+    if (bytes > kPageBytes && &image != &page.images.back()) {
+      response->set_next_page_token(Catalog::TokenAfter(image));
+      break;
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -27,6 +27,11 @@ struct UnaryMethod {
   std::function<absl::StatusOr<MessagePtr>(const CallContext&, const Principal&,
                                            const google::protobuf::Message& request)>
       call;
+  // If set, comes before `call`, for what is to be waited for without a thread. `ready` runs once,
+  // on any thread; an error is the answer.
+  std::function<void(const CallContext&, const google::protobuf::Message& request,
+                     absl::AnyInvocable<void(absl::Status)> ready)>
+      prepare;
 };
 
 // One running upload. At most one operation at a time; destroying it before Finish has called back
@@ -69,7 +74,7 @@ struct ResponseStreamMethod {
 // Filled by main, then only read.
 class MethodTable {
  public:
-  void Add(UnaryMethod method) { unary_.push_back(std::move(method)); }
+  UnaryMethod& Add(UnaryMethod method) { return unary_.emplace_back(std::move(method)); }
   void Add(StreamedMethod method) { streamed_.push_back(std::move(method)); }
   void Add(ResponseStreamMethod method) { response_streams_.push_back(std::move(method)); }
 

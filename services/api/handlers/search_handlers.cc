@@ -12,13 +12,12 @@ constexpr int kMaxPage = 500;
 
 }  // namespace
 
-absl::Status SearchHandlers::SearchImages(const CallContext& context, const Principal& who,
+absl::Status SearchHandlers::SearchImages(const CallContext&, const Principal& who,
                                           const v1::SearchImagesRequest& request,
                                           v1::SearchImagesResponse* response) {
   if (request.page_size() < 0 || request.page_size() > kMaxPage) {
     return InvalidField("page_size", "expected 1 to " + std::to_string(kMaxPage));
   }
-  SR_RETURN_IF_ERROR(position_.WaitFor(request.at_least_position(), context));
   response->set_feed_position(position_.Get());
   SR_ASSIGN_OR_RETURN(
       const SearchResult result,
@@ -36,8 +35,12 @@ absl::Status SearchHandlers::SearchImages(const CallContext& context, const Prin
 void SearchHandlers::AddTo(MethodTable& table) {
   const auto* service =
       v1::SearchImagesRequest::descriptor()->file()->FindServiceByName("SearchService");
-  AddUnary<v1::SearchImagesRequest, v1::SearchImagesResponse>(table, service, "SearchImages", this,
-                                                              &SearchHandlers::SearchImages);
+  UnaryMethod& search = AddUnary<v1::SearchImagesRequest, v1::SearchImagesResponse>(
+      table, service, "SearchImages", this, &SearchHandlers::SearchImages);
+  search.prepare = [this](const CallContext& context, const google::protobuf::Message& request,
+                          FeedPosition::Done ready) {
+    AwaitPosition(context, static_cast<const v1::SearchImagesRequest&>(request), std::move(ready));
+  };
 }
 
 }  // namespace stockroom::api

@@ -1,6 +1,8 @@
 // stockroom.v1.SearchService as plain functions. Errors are listed in the proto.
 #pragma once
 
+#include <utility>
+
 #include "absl/status/status.h"
 #include "services/api/domain/feed_position.h"
 #include "services/api/domain/search_index.h"
@@ -13,11 +15,16 @@ class SearchHandlers {
  public:
   SearchHandlers(SearchIndex& index, FeedPosition& position) : index_(index), position_(position) {}
 
+  // Waits until the index holds the position that the request asks for; see FeedPosition::Wait.
+  void AwaitPosition(const CallContext& context, const v1::SearchImagesRequest& request,
+                     FeedPosition::Done ready) {
+    position_.Wait(request.at_least_position(), context, std::move(ready));
+  }
+  // After AwaitPosition. Memory only.
   absl::Status SearchImages(const CallContext& context, const Principal& who,
                             const v1::SearchImagesRequest& request,
                             v1::SearchImagesResponse* response);
-  // Only waiting for a feed position can block; everything else is memory.
-  bool MayBlock(const v1::SearchImagesRequest& request) const {
+  bool MustWait(const v1::SearchImagesRequest& request) const {
     return request.at_least_position() > position_.Get();
   }
 

@@ -19,6 +19,8 @@ constexpr int kLeaseBatch = 32;
 // Enough to know that there is work for everybody.
 constexpr int kCountLimit = 1000;
 constexpr int kRecordTries = 6;
+// How long a drain waits for the database to take the last results.
+constexpr absl::Duration kRecordLimit = absl::Seconds(10);
 
 // 0.5 s, 1 s, 2 s, … up to `longest`, each up to a quarter longer so that jobs that failed together
 // do not come back together.
@@ -74,27 +76,47 @@ void JobDispatcher::Drain(absl::Duration limit) {
   {
     MutexLock lock(mu_);
     stopping_ = true;
+    while (looking_) idle_.Wait(mu_);
+  }
+  workers_.Drain(limit);  // every running job has its outcome now
+  {
+    MutexLock lock(mu_);
+    const absl::Time end = absl::Now() + kRecordLimit;
+    while (!running_.empty() && absl::Now() < end) idle_.WaitFor(mu_, absl::Seconds(1));
+    ended_ = true;
     wake_.NotifyAll();
   }
   thread_.join();
-  workers_.Drain(limit);  // every running job has its outcome now
-  MutexLock lock(mu_);
-  const absl::Time end = absl::Now() + absl::Seconds(10);
-  while (!running_.empty() && absl::Now() < end) idle_.WaitFor(mu_, absl::Seconds(1));
 }
 
 void JobDispatcher::Run() {
   for (;;) {
-    LookForWork();
+    if (BeginLook()) {
+      LookForWork();
+      EndLook();
+    }
+    // Also while draining: workers still finish what they have.
     RenewLeases();
     MutexLock lock(mu_);
     const absl::Time next_look = absl::Now() + options_.poll;
-    while (!poked_ && !stopping_ && absl::Now() < next_look) {
+    while ((!poked_ || stopping_) && !ended_ && absl::Now() < next_look) {
       wake_.WaitFor(mu_, next_look - absl::Now());
     }
     poked_ = false;
-    if (stopping_) return;
+    if (ended_) return;
   }
+}
+
+bool JobDispatcher::BeginLook() {
+  MutexLock lock(mu_);
+  looking_ = !stopping_;
+  return looking_;
+}
+
+void JobDispatcher::EndLook() {
+  MutexLock lock(mu_);
+  looking_ = false;
+  idle_.NotifyAll();
 }
 
 // Background jobs never get the last quarter of what this api may run, so that a photograph that
@@ -260,7 +282,9 @@ absl::Status JobDispatcher::GiveBackOrFail(const Job& job, const WorkOutcome& ou
 
 void JobDispatcher::Forget(const Job& job) {
   MutexLock lock(mu_);
-  running_.erase(job.id);
+  const auto it = running_.find(job.id);
+  // Its lease may have been lost and given to us again.
+  if (it != running_.end() && it->second.job.token == job.token) running_.erase(it);
   running_gauge_.Set(static_cast<int64_t>(running_.size()));
   if (running_.empty()) idle_.NotifyAll();
 }

@@ -66,6 +66,9 @@ class JobDispatcher {
   };
 
   void Run();
+  // False while draining. Drain waits for the end of a look.
+  bool BeginLook();
+  void EndLook();
   void LookForWork();
   LeaseRequest NextLease(int waiting);
   void Send(const LeasedJob& leased);
@@ -92,7 +95,9 @@ class JobDispatcher {
   CondVar wake_;
   CondVar idle_;
   bool poked_ SR_GUARDED_BY(mu_) = false;
-  bool stopping_ SR_GUARDED_BY(mu_) = false;
+  bool stopping_ SR_GUARDED_BY(mu_) = false;  // leases no more
+  bool looking_ SR_GUARDED_BY(mu_) = false;
+  bool ended_ SR_GUARDED_BY(mu_) = false;  // renews no more
   int waiting_ SR_GUARDED_BY(mu_) = 0;
   std::map<std::string, Running> running_ SR_GUARDED_BY(mu_);
   std::thread thread_;

@@ -29,11 +29,28 @@ absl::StatusOr<int64_t> FeedSequencer::RunRound(std::map<int64_t, int64_t>& foun
 }
 
 absl::StatusOr<int64_t> FeedSequencer::NumberAll() {
-  for (;;) {
+  Lead();
+  absl::StatusOr<int64_t> last = absl::UnknownError("");
+  for (bool more = true; more;) {
     std::map<int64_t, int64_t> found;
-    SR_ASSIGN_OR_RETURN(const int64_t next, RunRound(found));
-    if (static_cast<int>(found.size()) < options_.max_batch) return next - 1;
+    const absl::StatusOr<int64_t> next = RunRound(found);
+    more = next.ok() && static_cast<int>(found.size()) == options_.max_batch;
+    last = next.ok() ? absl::StatusOr<int64_t>(*next - 1) : next.status();
   }
+  StopLeading();
+  return last;
+}
+
+void FeedSequencer::Lead() {
+  MutexLock lock(mu_);
+  while (leading_) changed_.Wait(mu_);
+  leading_ = true;
+}
+
+void FeedSequencer::StopLeading() {
+  MutexLock lock(mu_);
+  leading_ = false;
+  changed_.NotifyAll();
 }
 
 absl::StatusOr<int64_t> FeedSequencer::PositionOf(int64_t row) {

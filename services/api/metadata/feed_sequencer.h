@@ -69,6 +69,9 @@ class FeedSequencer {
  private:
   // One round; `found` is what it numbered. Returns the next position.
   absl::StatusOr<int64_t> RunRound(std::map<int64_t, int64_t>& found);
+  // One round at a time, whoever leads.
+  void Lead();
+  void StopLeading();
   // Leads until no one waits. Called without the lock held.
   void Serve(std::vector<int64_t> rows);
 

@@ -32,6 +32,7 @@ absl::StatusOr<MysqlPool::Lease> MysqlPool::Take() {
 absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlPool::TakePlace() {
   const absl::Time deadline = absl::Now() + options_.session.patience;
   Idle found;
+  bool suspicious = false;
   {
     MutexLock lock(mu_);
     while (busy_ >= options_.connections) {
@@ -46,8 +47,9 @@ absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlPool::TakePlace() {
     // The one used last is the likeliest to live.
     found = std::move(idle_.back());
     idle_.pop_back();
+    suspicious = found.since <= broke_ || absl::Now() - found.since >= options_.check_after;
   }
-  if (absl::Now() - found.since < options_.check_after) return std::move(found.db);
+  if (!suspicious) return std::move(found.db);
   MysqlQuery ping = found.db->Query("SELECT 1");
   if (ping.Step()) return std::move(found.db);
   return nullptr;
@@ -74,9 +76,13 @@ absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlPool::Connect() {
 }
 
 void MysqlPool::Return(std::unique_ptr<MysqlConnection> db) {
-  if (!db->broken()) {
+  {
     MutexLock lock(mu_);
-    idle_.push_back({std::move(db), absl::Now()});
+    if (db->broken()) {
+      broke_ = absl::Now();
+    } else {
+      idle_.push_back({std::move(db), absl::Now()});
+    }
   }
   db.reset();
   LeavePlace();

@@ -13,10 +13,10 @@
 
 namespace stockroom::api {
 
-// Thread-safe. Connections are made when needed; one that lay idle for long is asked whether it
-// still lives before it is given out; broken ones are dropped. While the database refuses
-// connections, attempts are spaced by a backoff and everybody else is told at once.
-// Metrics: stockroom_database_connections_busy, stockroom_database_connections_opened_total,
+// Thread-safe. Connections are made when needed; one that lay idle for long, or since another
+// broke, is asked whether it still lives before it is given out; broken ones are dropped. While the
+// database refuses connections, attempts are spaced by a backoff and everybody else is told at
+// once. Metrics: stockroom_database_connections_busy, stockroom_database_connections_opened_total,
 // stockroom_database_connect_failures_total.
 class MysqlPool {
  public:
@@ -68,6 +68,8 @@ class MysqlPool {
   Mutex mu_;
   CondVar returned_;
   std::deque<Idle> idle_ SR_GUARDED_BY(mu_);
+  // When a connection broke last: the server may have restarted.
+  absl::Time broke_ SR_GUARDED_BY(mu_) = absl::InfinitePast();
   int busy_ SR_GUARDED_BY(mu_) = 0;
   Backoff backoff_ SR_GUARDED_BY(mu_){{}};
   absl::Time not_before_ SR_GUARDED_BY(mu_) = absl::InfinitePast();

@@ -249,7 +249,7 @@ class MysqlStore final : public MetadataStore {
   }
 
   absl::StatusOr<FeedRange> GetFeedRange() override {
-    SR_RETURN_IF_ERROR(sequencer_.NumberAll().status());
+    SR_RETURN_IF_ERROR(NumberLeftovers().status());
     return Read<FeedRange>([&](MysqlConnection& db) { return ReadFeedRange(db); });
   }
 
@@ -349,7 +349,7 @@ class MysqlStore final : public MetadataStore {
   // is numbered that the call can have seen. 0 if the database is away.
   int64_t Settle(int64_t event) {
     const absl::StatusOr<int64_t> position =
-        event != 0 ? sequencer_.PositionOf(event) : sequencer_.NumberAll();
+        event != 0 ? sequencer_.PositionOf(event) : LastPosition();
     if (!position.ok()) {
       LogWarning("the position of a committed event is not known yet",
                  {{"error", position.status()}});
@@ -358,15 +358,28 @@ class MysqlStore final : public MetadataStore {
     return position.value_or(0);
   }
 
+  // By which every event is numbered that was committed before the call.
+  absl::StatusOr<int64_t> LastPosition() {
+    SR_ASSIGN_OR_RETURN(const FeedRange range, GetFeedRange());
+    return range.last;
+  }
+
+  // Numbers what is committed and has no number, if there is any; true if there was. Looking is
+  // cheap and takes no lock, which matters when many look.
+  absl::StatusOr<bool> NumberLeftovers() {
+    SR_ASSIGN_OR_RETURN(const bool any,
+                        Read<bool>([](MysqlConnection& db) { return HasUnnumberedEvents(db); }));
+    if (any) SR_RETURN_IF_ERROR(sequencer_.NumberAll().status());
+    return any;
+  }
+
   // Events of a process that died between its commit and the numbering. True if it numbered any.
   bool NumberOrphans() {
     const int64_t now = absl::ToUnixMicros(absl::Now());
     int64_t next = next_orphan_look_.load();
     const int64_t later = now + absl::ToInt64Microseconds(kOrphanLook);
     if (now < next || !next_orphan_look_.compare_exchange_strong(next, later)) return false;
-    const absl::StatusOr<bool> any =
-        Read<bool>([](MysqlConnection& db) { return HasUnnumberedEvents(db); });
-    return any.ok() && *any && sequencer_.NumberAll().ok();
+    return NumberLeftovers().value_or(false);
   }
 
   template <typename T>

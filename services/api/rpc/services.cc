@@ -76,10 +76,13 @@ grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* c
                                                   const v1::SearchImagesRequest* request,
                                                   v1::SearchImagesResponse* response) {
   auto search = Bind(handlers_, &SearchHandlers::SearchImages, request, response);
-  if (handlers_.MayBlock(*request)) {
-    return rpc::RunUnary(context, executor_, deadlines_, std::move(search));
+  if (!handlers_.MustWait(*request)) {
+    return rpc::RunUnaryInline(context, deadlines_, std::move(search));
   }
-  return rpc::RunUnaryInline(context, deadlines_, std::move(search));
+  const auto prepare = [this, request](const CallContext& call, auto ready) {
+    handlers_.AwaitPosition(call, *request, std::move(ready));
+  };
+  return rpc::RunUnaryAfter(context, executor_, deadlines_, prepare, std::move(search));
 }
 
 grpc::ServerWriteReactor<v1::WatchResponse>* EventRpc::Watch(grpc::CallbackServerContext* context,

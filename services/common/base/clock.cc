@@ -1,8 +1,16 @@
 #include "services/common/base/clock.h"
 
+#include <ctime>
+
 #include "absl/time/clock.h"
 
 namespace stockroom {
+
+absl::Duration BootTimeNow() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return absl::DurationFromTimespec(now);
+}
 
 Clock& Clock::Real() {
   class RealClock final : public Clock {

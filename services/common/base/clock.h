@@ -6,6 +6,9 @@
 
 namespace stockroom {
 
+// Time since the machine started, also while it slept. Never jumps.
+absl::Duration BootTimeNow();
+
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -12,13 +12,15 @@ TimerQueue::TimerQueue()
         Run();
       }) {}
 
-TimerQueue::~TimerQueue() {
+TimerQueue::~TimerQueue() { Stop(); }
+
+void TimerQueue::Stop() {
   {
     MutexLock lock(mu_);
     stopping_ = true;
     changed_.NotifyAll();
   }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 TimerQueue::Id TimerQueue::RunAt(absl::Time when, absl::AnyInvocable<void()> callback) {

@@ -18,8 +18,11 @@ class TimerQueue {
   using Id = std::pair<absl::Time, uint64_t>;
 
   TimerQueue();
-  // Callbacks that are not due yet never run.
   ~TimerQueue();
+
+  // Callbacks that are not due yet never run, those that come later neither; one that runs is
+  // waited for. So that what callbacks refer to may go before the queue does. Idempotent.
+  void Stop();
 
   Id RunAt(absl::Time when, absl::AnyInvocable<void()> callback);
   // True if the callback has not begun; it then never runs.

@@ -14,6 +14,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "services/common/base/call_context.h"
@@ -26,29 +27,55 @@ namespace stockroom::rpc {
 
 // ---- unary --------------------------------------------------------------------------------------
 
+namespace detail {
+
+class UnaryReactor final : public grpc::ServerUnaryReactor {
+ public:
+  explicit UnaryReactor(CallContext context) : context_(std::move(context)) {}
+  const CallContext& context() const { return context_; }
+  void OnCancel() override { context_.cancellation->Cancel(); }
+  void OnDone() override { delete this; }
+
+  template <typename Handler>
+  void RunOn(Executor& executor, Handler handler) {
+    absl::Status queued = executor.Submit([this, handler = std::move(handler)]() mutable {
+      absl::Status status = context_.Check();
+      if (status.ok()) status = handler(context_);
+      Finish(ToGrpc(status));
+    });
+    if (!queued.ok()) Finish(ToGrpc(queued));
+  }
+
+ private:
+  const CallContext context_;
+};
+
+}  // namespace detail
+
 // Runs `handler` (absl::Status(const CallContext&)) on `executor` and ends the call with what it
 // returns. When the executor is full the call ends with RESOURCE_EXHAUSTED at once. Cancelling the
 // call fires the context's cancellation.
 template <typename Handler>
 grpc::ServerUnaryReactor* RunUnary(grpc::CallbackServerContext* server_context, Executor& executor,
                                    const DeadlinePolicy& policy, Handler handler) {
-  class Reactor final : public grpc::ServerUnaryReactor {
-   public:
-    explicit Reactor(CallContext context) : context_(std::move(context)) {}
-    const CallContext& context() const { return context_; }
-    void OnCancel() override { context_.cancellation->Cancel(); }
-    void OnDone() override { delete this; }
+  auto* reactor = new detail::UnaryReactor(FromServerContext(*server_context, policy));
+  reactor->RunOn(executor, std::move(handler));
+  return reactor;
+}
 
-   private:
-    const CallContext context_;
-  };
-  auto* reactor = new Reactor(FromServerContext(*server_context, policy));
-  absl::Status queued = executor.Submit([reactor, handler = std::move(handler)]() mutable {
-    absl::Status status = reactor->context().Check();
-    if (status.ok()) status = handler(reactor->context());
-    reactor->Finish(ToGrpc(status));
-  });
-  if (!queued.ok()) reactor->Finish(ToGrpc(queued));
+// As RunUnary once `prepare` (void(const CallContext&, AnyInvocable<void(absl::Status)> ready))
+// says that it is ready; its error ends the call. No thread is taken until then.
+template <typename Prepare, typename Handler>
+grpc::ServerUnaryReactor* RunUnaryAfter(grpc::CallbackServerContext* server_context,
+                                        Executor& executor, const DeadlinePolicy& policy,
+                                        Prepare prepare, Handler handler) {
+  auto* reactor = new detail::UnaryReactor(FromServerContext(*server_context, policy));
+  absl::AnyInvocable<void(absl::Status)> ready =
+      [reactor, &executor, handler = std::move(handler)](absl::Status status) mutable {
+        if (!status.ok()) return reactor->Finish(ToGrpc(status));
+        reactor->RunOn(executor, std::move(handler));
+      };
+  prepare(reactor->context(), std::move(ready));
   return reactor;
 }
 

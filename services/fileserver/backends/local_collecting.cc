@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/common/base/log.h"
 #include "services/common/base/status.h"
 #include "services/fileserver/backends/footer.h"
 #include "services/fileserver/backends/local_disk.h"
@@ -95,9 +96,15 @@ absl::StatusOr<BlobPage> LocalDisk::ListBlobs(const ListBlobsOptions& options) {
     ++inspected;
     last = it->first;
     SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromHex(it->first));
-    SR_ASSIGN_OR_RETURN(std::optional<ListedBlob> listed,
-                        Inspect(digest, it->second, reading.now - options.untouched_for, reading));
-    if (listed) page.blobs.push_back(*std::move(listed));
+    absl::StatusOr<std::optional<ListedBlob>> listed =
+        Inspect(digest, it->second, reading.now - options.untouched_for, reading);
+    if (!listed.ok()) {
+      // One bad inode must not keep all that come after it from being collected.
+      LogWarning("a blob can not be looked at",
+                 {{"digest", it->first}, {"error", listed.status()}});
+    } else if (*listed) {
+      page.blobs.push_back(**std::move(listed));
+    }
   }
   page.next_cursor = NextShard(shard);
   return page;

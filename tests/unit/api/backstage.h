@@ -46,6 +46,12 @@ class Backstage : public ::testing::Test {
     if (absl::Status written = Write(**session, bytes); !written.ok()) return written;
     return Finish(**session);
   }
+  static absl::Status Await(FeedPosition& position, int64_t wanted, CallContext context = Call()) {
+    auto reached = std::make_shared<std::promise<absl::Status>>();
+    std::future<absl::Status> future = reached->get_future();
+    position.Wait(wanted, context, [reached](absl::Status status) { reached->set_value(status); });
+    return future.get();
+  }
   size_t ImageCount() { return store_->ListImages({.viewer = "anna", .limit = 500})->size(); }
   // Leases the only job there is.
   LeasedJob Lease() {

@@ -75,7 +75,7 @@ class DeliveryTest : public Backstage {
 
   const std::string key_ = std::string(32, 'b');
   MemorySearchIndex index_{metrics_};
-  FeedPosition position_;
+  FeedPosition position_{timers_};
   FeedFollower follower_{{}, *store_, index_, position_, completions_, metrics_};
   std::function<void()> on_job_ = [] {};
   DeliveryService delivery_{{.remake_timeout = absl::Seconds(5)},

@@ -30,6 +30,13 @@ class DispatcherTest : public Backstage {
       std::this_thread::yield();
     }
   }
+  void AwaitIdleExecutor() {
+    const Metrics::Labels label = {{"executor", "test"}};
+    while (metrics_.GetGauge("stockroom_executor_queued", "", label).value() != 0 ||
+           metrics_.GetGauge("stockroom_executor_running", "", label).value() != 0) {
+      std::this_thread::yield();
+    }
+  }
   static WorkOutcome Outcome(WorkOutcome::Kind kind) {
     return {.kind = kind, .message = "because"};
   }
@@ -166,6 +173,22 @@ TEST_F(DispatcherTest, AResultForADeletedImageChangesNothing) {
   pool_.GiveCredits(1);
   EXPECT_EQ(pool_.AwaitJob().image_id, next);
   EXPECT_TRUE(absl::IsNotFound(store_->GetImage(id).status()));
+}
+
+// A lease that ran out while the process stood still: the job may come back to the same api.
+TEST_F(DispatcherTest, ALateResultDoesNotForgetTheNewRunOfTheSameJob) {
+  const std::string id = Queue("a");
+  pool_.GiveCredits(1);
+  pool_.AwaitJob();
+  ASSERT_EQ(*store_->ReleaseAllLeases(), 1);
+  pool_.GiveCredits(1);
+  ASSERT_EQ(pool_.AwaitJob().image_id, id);
+  pool_.Finish(id, Outcome(WorkOutcome::Kind::kDone));  // of the first
+  AwaitIdleExecutor();
+  EXPECT_EQ(dispatcher_.counts().running, 1);
+  EXPECT_EQ(store_->GetImage(id)->state, ImageState::kProcessing);
+  pool_.Finish(id, Outcome(WorkOutcome::Kind::kDone));
+  Await(id, ImageState::kReady);
 }
 
 TEST_F(DispatcherTest, DrainGivesRunningJobsBack) {

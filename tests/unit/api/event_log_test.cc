@@ -80,13 +80,14 @@ class FollowedLogTest : public Backstage {
       ready.get_future().wait();
     }
     void AwaitPosition(int64_t wanted) {
-      ASSERT_TRUE(position.WaitFor(wanted, Call()).ok());
+      ASSERT_TRUE(Await(position, wanted).ok());
       std::promise<void> there;
       log.WaitBeyond(wanted - 1, [&] { there.set_value(); });
       there.get_future().wait();
     }
     Metrics metrics;
-    FeedPosition position;
+    TimerQueue timers;
+    FeedPosition position{timers};
     EventLog log;
     MemorySearchIndex index;
     FeedFollower follower;
@@ -116,7 +117,7 @@ TEST_F(FollowedLogTest, AFollowerThatFellBehindTheFeedStartsAnew) {
   ASSERT_TRUE(
       store_->CompleteJob({job.job.id, job.job.token}, {.facts = {.width = 1}}, absl::Now()).ok());
   Metrics metrics;
-  FeedPosition position;
+  FeedPosition position(timers_);
   EventLog log({}, metrics);
   MemorySearchIndex index(metrics);
   std::promise<void> loaded;
@@ -134,7 +135,7 @@ TEST_F(FollowedLogTest, AFollowerThatFellBehindTheFeedStartsAnew) {
   const auto last = Upload(Png("last"));
   ASSERT_TRUE(store_->TrimEvents(absl::InfiniteFuture(), 1000).ok());
   go_on.set_value();
-  ASSERT_TRUE(position.WaitFor(last->feed_position, Call()).ok());
+  ASSERT_TRUE(Await(position, last->feed_position).ok());
   EXPECT_EQ(index.size(), 0) << "its deletion was never read";
 }
 
@@ -159,7 +160,7 @@ class LookingIndex final : public SearchIndex {
 
 TEST_F(FollowedLogTest, APositionIsNamedOnlyOnceTheIndexHoldsIt) {
   Metrics metrics;
-  FeedPosition position;
+  FeedPosition position(timers_);
   LookingIndex index(position);
   FeedFollower follower({}, *store_, index, position, completions_, metrics);
   std::promise<void> loaded;
@@ -168,7 +169,7 @@ TEST_F(FollowedLogTest, APositionIsNamedOnlyOnceTheIndexHoldsIt) {
   const auto uploaded = Upload(Png("a"));
   follower.Poke();
   EXPECT_LT(index.seen.get_future().get(), uploaded->feed_position);
-  EXPECT_TRUE(position.WaitFor(uploaded->feed_position, Call()).ok());
+  EXPECT_TRUE(Await(position, uploaded->feed_position).ok());
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ class EventWatchesTest : public Backstage {
  protected:
   // The store's events go into the log by hand, as the follower would.
   void Follow() {
-    const auto events = store_->ReadEvents(log_.last(), 1000);
+    const auto events = store_->ReadEvents(log_.last().value_or(0), 1000);
     ASSERT_TRUE(events.ok()) << events.status();
     log_.Append(*events);
   }
@@ -138,6 +138,30 @@ TEST_F(EventWatchesTest, APositionThatOnlyThisApiDoesNotKnowYetIsFine) {
   auto waiting = Ask(*watch);
   Follow();
   const std::string second = UploadOne("b");
+  Follow();
+  EXPECT_EQ(Images(waiting.get()), std::vector{second});
+}
+
+TEST_F(EventWatchesTest, FromNowMeansNothingBeforeTheIndexIsLoaded) {
+  UploadOne("a");
+  const absl::Status loading = watches_.Open(Anna(), {}, std::nullopt).status();
+  EXPECT_EQ(DetailsOf(loading).reason, "INDEX_LOADING");
+  const auto resumed = Open(0);
+  ASSERT_TRUE(Begin(*resumed).ok());
+  auto waiting = Ask(*resumed);
+  log_.Restart(0);
+  Follow();
+  EXPECT_EQ(waiting.get()->events.size(), 1u);
+}
+
+// The store knows events that the index does not: whoever is told searches, and must find.
+TEST_F(EventWatchesTest, AWatcherThatIsBehindIsNotToldMoreThanTheIndexHolds) {
+  const std::string first = UploadOne("a");
+  log_.Restart(store_->GetFeedRange()->last);
+  const std::string second = UploadOne("b");
+  const auto watch = Open(0);
+  EXPECT_EQ(Images(Next(*watch)), std::vector{first});
+  auto waiting = Ask(*watch);
   Follow();
   EXPECT_EQ(Images(waiting.get()), std::vector{second});
 }

@@ -93,6 +93,30 @@ TEST_F(IdempotencyTest, AnErrorFreesTheKey) {
   EXPECT_EQ(image->title(), "other");
 }
 
+TEST_F(IdempotencyTest, AWaitedUploadThatFailedIsRepeatedAsFailed) {
+  v1::UploadHeader header;
+  header.set_wait(true);
+  const auto put = [&](const auto& meanwhile) {
+    auto session = *handlers_.BeginUpload(Keyed("k"), Anna(), header);
+    EXPECT_TRUE(Write(*session, Png("bad")).ok());
+    auto done = std::make_shared<std::promise<absl::StatusOr<UploadResult>>>();
+    auto answer = done->get_future();
+    session->Finish([done](absl::StatusOr<UploadResult> r) { done->set_value(std::move(r)); });
+    meanwhile();
+    const absl::StatusOr<UploadResult> result = answer.get();
+    return result.ok() ? ImageHandlers::UploadAnswer(*result).status() : result.status();
+  };
+  const absl::Status first = put([&] {
+    while (completions_.waiting() == 0) std::this_thread::yield();
+    const LeasedJob leased = Lease();
+    const JobRef job{leased.job.id, leased.job.token};
+    ASSERT_TRUE(store_->FailJob(job, FailKind::kFailed, "it is cut off", absl::Now()).ok());
+    completions_.Notify(leased.image.id);
+  });
+  EXPECT_EQ(Reason(first), "BAD_IMAGE");
+  EXPECT_EQ(put([] {}), first);
+}
+
 TEST_F(IdempotencyTest, AnUpdateSentTwiceIsDoneOnceAndAnsweredAlike) {
   const std::string id = Put(Call(), Png("a"))->image().id();
   const auto first = Retitle(Keyed("k"), id, "new");

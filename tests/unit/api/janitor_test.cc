@@ -59,5 +59,17 @@ TEST(StoreClock, FollowsTheDatabaseWhenTheLocalClockIsWrong) {
   EXPECT_GT(clock.difference(), absl::Hours(2));
 }
 
+TEST(StoreClock, DoesNotJumpWhenTheLocalClockIsSetRight) {
+  const auto store = NewMemoryStore();
+  FakeClock local(absl::Now() - absl::Hours(1));
+  absl::Duration steady = absl::Hours(7);
+  StoreClock clock(*store, local, [&] { return steady; });
+  ASSERT_TRUE(clock.Refresh().ok());
+  const absl::Time before = clock.Now();
+  local.Advance(absl::Hours(1));
+  steady += absl::Seconds(1);
+  EXPECT_EQ(clock.Now() - before, absl::Seconds(1));
+}
+
 }  // namespace
 }  // namespace stockroom::api

@@ -147,6 +147,36 @@ TEST_F(UploadsTest, AWaitingUploaderIsToldWhyAnImageFailed) {
   EXPECT_EQ(DetailsOf(status).metadata.at("image_id"), leased.image.id);
 }
 
+TEST_F(UploadsTest, AWaitingUploaderWhoLeavesIsNotWaitedForAnyMore) {
+  const CallContext context = Call();
+  auto session = *uploads_.Begin(context, Anna(), {.wait = true});
+  ASSERT_TRUE(Write(*session, Png("gone")).ok());
+  std::promise<absl::StatusOr<UploadResult>> done;
+  session->Finish([&](absl::StatusOr<UploadResult> r) { done.set_value(std::move(r)); });
+  while (completions_.waiting() == 0) std::this_thread::yield();
+  context.cancellation->Cancel();
+  EXPECT_TRUE(absl::IsCancelled(done.get_future().get().status()));
+  EXPECT_EQ(completions_.waiting(), 0u);
+  EXPECT_EQ(ImageCount(), 1u) << "it is stored all the same";
+}
+
+// Workers may be away for long, and uploads without waiting must go on.
+TEST_F(UploadsTest, UploadsThatWaitTakeNoPlace) {
+  std::vector<std::unique_ptr<UploadSession>> waiting;
+  for (const char* bytes : {"a", "b", "c"}) {
+    auto session = uploads_.Begin(Call(), Anna(), {.wait = true});
+    ASSERT_TRUE(session.ok()) << session.status();
+    ASSERT_TRUE(Write(**session, Png(bytes)).ok());
+    (*session)->Finish([](const auto&) {});
+    waiting.push_back(*std::move(session));
+    while (completions_.waiting() < waiting.size()) std::this_thread::yield();
+  }
+  EXPECT_TRUE(Upload(Png("d")).ok());
+  for (const Image& image : *store_->ListImages({.viewer = "anna", .limit = 10})) {
+    completions_.Notify(image.id);
+  }
+}
+
 TEST_F(UploadsTest, AWaitThatTakesTooLongAnswersWithTheStateSoFar) {
   const auto created = Upload(Png("slow"), {.wait = true, .wait_timeout = absl::Milliseconds(20)});
   ASSERT_TRUE(created.ok()) << created.status();
