@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/escaping.h"
 #include "absl/time/clock.h"
 #include "services/common/base/digest.h"
 #include "tests/support/cluster.h"
@@ -71,6 +72,17 @@ TEST_F(MainJob, TheOtherOlderRouteTakesAnUpload) {
       Curl("-F file=@" + File(2, "form.png") + " " + Url("/api/v1/image/upload"));
   EXPECT_EQ(form.status, 201) << form.body;
   EXPECT_EQ(json::parse(form.body)["state"], "READY");
+}
+
+TEST_F(MainJob, TheOlderJsonBodyTakesAnUpload) {
+  const std::string body = cluster_->directory() + "/body.json";
+  std::ofstream(body) << R"({"data":{"image":")" << absl::Base64Escape(MakePng(90, 60, 77))
+                      << "\"}}";
+  const CurlAnswer answer =
+      Curl("-H 'Content-Type: application/json' -d @" + body + " " + Url("/images"));
+  ASSERT_EQ(answer.status, 201) << answer.body;
+  EXPECT_EQ(json::parse(answer.body)["state"], "READY");
+  EXPECT_EQ(json::parse(answer.body)["md5"].get<std::string>().size(), 32u);
 }
 
 TEST_F(MainJob, ARawBodyIsStoredWithWhatTheQuerySays) {

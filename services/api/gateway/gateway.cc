@@ -184,7 +184,8 @@ absl::Status MountUnary(http::Router& router, const UnaryMethod& method, Executo
   return absl::OkStatus();
 }
 
-absl::Status MountStreamed(http::Router& router, const StreamedMethod& method,
+absl::Status MountStreamed(http::Router& router, const StreamedMethod& method, Executor& executor,
+                           const std::shared_ptr<ByteBudget>& json_budget,
                            const std::shared_ptr<const GatewayOptions>& options) {
   http::RouteOptions limits;
   limits.max_body_bytes = options->max_upload_request_bytes;
@@ -192,6 +193,8 @@ absl::Status MountStreamed(http::Router& router, const StreamedMethod& method,
   SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
   for (const Binding& binding : bindings) {
     SR_ASSIGN_OR_RETURN(UploadRoute made, MakeUploadRoute(method, binding, options));
+    made.executor = &executor;
+    made.json_budget = json_budget;
     auto route = std::make_shared<const UploadRoute>(std::move(made));
     SR_RETURN_IF_ERROR(router.Add(
         binding.http_method, binding.path, limits, [route](Request& request) -> Task<Response> {
@@ -262,11 +265,12 @@ UploadAnswer DescribeImageUpload(const google::protobuf::Message& response, bool
 absl::Status MountGateway(http::Router& router, const MethodTable& table, Delivery& delivery,
                           Executor& executor, const GatewayOptions& options) {
   const auto shared = std::make_shared<const GatewayOptions>(options);
+  const auto json_budget = std::make_shared<ByteBudget>(options.json_upload_budget_bytes);
   for (const UnaryMethod& method : table.unary()) {
     SR_RETURN_IF_ERROR(MountUnary(router, method, executor, shared));
   }
   for (const StreamedMethod& method : table.streamed()) {
-    SR_RETURN_IF_ERROR(MountStreamed(router, method, shared));
+    SR_RETURN_IF_ERROR(MountStreamed(router, method, executor, json_budget, shared));
   }
   for (const ResponseStreamMethod& method : table.response_streams()) {
     SR_RETURN_IF_ERROR(MountResponseStream(router, method, shared));

@@ -40,6 +40,10 @@ struct GatewayOptions {
   // Of a whole upload request. The use case limits the image itself and tells it better, so this
   // leaves room for the form around it.
   int64_t max_upload_request_bytes = (100LL << 20) + (1 << 20);
+  // Of an upload as JSON, which is held whole, and of all such uploads at once. In base64 a third
+  // is added, so this takes photographs of 48 MiB; larger ones go as forms or raw.
+  int64_t max_json_upload_bytes = 64 << 20;
+  int64_t json_upload_budget_bytes = 256 << 20;
   absl::Duration call_timeout = absl::Seconds(30);
   absl::Duration upload_timeout = absl::Minutes(10);
   // Covers the whole transfer, slow readers included.

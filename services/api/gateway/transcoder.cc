@@ -237,6 +237,19 @@ MessagePtr NewMessage(const Descriptor& type) {
   return MessagePtr(prototype->New());
 }
 
+absl::Status MergeJson(const nlohmann::json& value, Message& message) {
+  SR_RETURN_IF_ERROR(CheckJsonShape(value, *message.GetDescriptor()));
+  const MessagePtr read = NewMessage(*message.GetDescriptor());
+  const auto parsed = google::protobuf::util::JsonStringToMessage(value.dump(), read.get());
+  if (!parsed.ok()) return JsonError(ToView(parsed.message()));
+  for (const std::string& key : KeysOf(value)) {
+    const FieldDescriptor* field = FindField(*message.GetDescriptor(), key);
+    if (field != nullptr) message.GetReflection()->ClearField(&message, field);
+  }
+  message.MergeFrom(*read);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<MessagePtr> BuildRequest(const Binding& binding, const HttpInput& input) {
   MessagePtr request = NewMessage(*binding.method->input_type());
   std::set<std::string> keys;

@@ -4,6 +4,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,10 @@ absl::StatusOr<std::vector<Binding>> BindingsOf(const google::protobuf::MethodDe
 
 // A new message of a type that is compiled in.
 MessagePtr NewMessage(const google::protobuf::Descriptor& type);
+
+// What the JSON object mentions replaces what the message has. Unknown or ill-typed members are
+// INVALID_ARGUMENT with a violation that names them.
+absl::Status MergeJson(const nlohmann::json& value, google::protobuf::Message& message);
 
 struct HttpInput {
   std::vector<std::pair<std::string, std::string>> captures;

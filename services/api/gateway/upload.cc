@@ -24,6 +24,7 @@ using http::Task;
 
 constexpr char kWaitField[] = "wait";
 constexpr char kFilenameField[] = "filename";
+constexpr size_t kPieceBytes = 256 << 10;
 
 absl::Status BadOption(const StreamedMethod& method, std::string_view what) {
   return InvalidArgument("BAD_STREAMED_BODY",
@@ -53,6 +54,7 @@ class Upload {
   absl::Status ReadQuery();
   Task<absl::Status> Raw();
   Task<absl::Status> Multipart(std::string_view content_type);
+  Task<absl::Status> Json();
   absl::Status Begin(std::string_view filename);
   Task<absl::Status> Write(std::string piece);
   absl::StatusOr<http::Response> Answer(const Message& response) const;
@@ -70,14 +72,15 @@ class Upload {
 Task<absl::StatusOr<http::Response>> Upload::Run() {
   const std::string content_type(request_.headers.Get("Content-Type"));
   const std::string type = MediaType(content_type);
-  if (type == "application/json" ||
-      (type.rfind("multipart/", 0) == 0 && type != "multipart/form-data")) {
+  if (type.rfind("multipart/", 0) == 0 && type != "multipart/form-data") {
     co_return http::MakeError(absl::StatusCode::kInvalidArgument, "UNSUPPORTED_MEDIA_TYPE",
-                              "send the image as multipart/form-data or as the raw body");
+                              "send the image as multipart/form-data, as the raw body, or as JSON");
   }
   absl::Status status = ReadQuery();
   if (status.ok() && type == "multipart/form-data") {
     status = co_await Multipart(content_type);
+  } else if (status.ok() && type == "application/json") {
+    status = co_await Json();
   } else if (status.ok()) {
     status = co_await Raw();
   }
@@ -136,6 +139,27 @@ Task<absl::Status> Upload::Multipart(std::string_view content_type) {
     co_return InvalidArgument("NO_FILE", "no part of the form is a file (none has a filename)");
   }
   co_return absl::OkStatus();
+}
+
+Task<absl::Status> Upload::Json() {
+  const int64_t limit = route_.options->max_json_upload_bytes;
+  const int64_t length = request_.body->length().value_or(limit);
+  if (length > limit) co_return http::BodyTooLarge(limit);
+  const absl::StatusOr<ByteBudget::Share> share = route_.json_budget->Take(length);
+  if (!share.ok()) co_return share.status();
+  absl::StatusOr<std::string> body = co_await http::ReadAll(*request_.body, limit);
+  if (!body.ok()) co_return body.status();
+  auto read = [&]() -> absl::StatusOr<std::string> {
+    return ReadJsonUpload(*std::move(body), *header_);
+  };
+  const absl::StatusOr<std::string> image =
+      co_await http::RunOn<std::string>(*route_.executor, read);
+  if (!image.ok()) co_return image.status();
+  absl::Status status = Begin("");
+  for (size_t at = 0; status.ok() && at < image->size(); at += kPieceBytes) {
+    status = co_await Write(image->substr(at, kPieceBytes));
+  }
+  co_return status;
 }
 
 absl::Status Upload::Begin(std::string_view filename) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "services/api/gateway/gateway.h"
+#include "services/api/gateway/json_upload.h"
 #include "services/api/gateway/transcoder.h"
 
 namespace stockroom::api {
@@ -18,6 +19,8 @@ struct UploadRoute {
   // The answer waits for processing unless the request says otherwise.
   bool waits = false;
   std::shared_ptr<const GatewayOptions> options;
+  Executor* executor = nullptr;
+  std::shared_ptr<ByteBudget> json_budget;
 };
 
 // INVALID_ARGUMENT if the method's stockroom.v1.streamed_body option is missing or wrong.
@@ -25,9 +28,9 @@ absl::StatusOr<UploadRoute> MakeUploadRoute(const StreamedMethod& method, const 
                                             std::shared_ptr<const GatewayOptions> options);
 
 // Takes multipart/form-data (the first part with a filename is the file; text fields in front of it
-// and query parameters fill the header message) and raw bodies (query parameters fill the header).
-// Nothing of the file is held but the piece that is being passed on. UNSUPPORTED_MEDIA_TYPE for
-// JSON.
+// and query parameters fill the header message), raw bodies (query parameters fill the header) and
+// JSON (json_upload.h). Of the first two nothing of the file is held but the piece that is being
+// passed on; JSON is held whole, within a budget.
 http::Task<absl::StatusOr<http::Response>> HandleUpload(const UploadRoute& route,
                                                         const Principal& who,
                                                         http::Request& request);

@@ -385,6 +385,46 @@ TEST_F(GatewayTest, PassesALargeBodyOnInPieces) {
   EXPECT_LE(uploads_.largest_piece, (256u << 10) + 100);
 }
 
+TEST_F(GatewayTest, AnImageInBase64ComesWithItsDescription) {
+  Start();
+  const auto json = [&](const std::string& path, const std::string& body) {
+    return Ask("POST " + path, "Content-Type: application/json\r\n", body);
+  };
+  EXPECT_EQ(json("/v1/images", R"({"data":{"image":"SlBFRw=="}})").status, 201);
+  EXPECT_EQ(std::exchange(uploads_.bytes, ""), "JPEG");
+  EXPECT_FALSE(uploads_.header.wait());
+  EXPECT_EQ(json("/images", R"({"image":"data:image/jpeg;base64,SlBFRw","title":"T","tags":["a,b"],
+                                "wait":false})")
+                .status,
+            201);
+  EXPECT_EQ(std::exchange(uploads_.bytes, ""), "JPEG");
+  EXPECT_EQ(uploads_.header.title(), "T");
+  EXPECT_THAT(uploads_.header.tags(), ElementsAre("a,b"));
+  EXPECT_FALSE(uploads_.header.wait()) << "what the request says wins over the route";
+  const int begun = uploads_.begun;
+  for (const char* bad :
+       {"{", "[]", "{}", R"({"data":7})", R"({"data":{}})", R"({"image":7})", R"({"image":"*"})",
+        R"({"image":""})", R"({"image":"data:image/png,x"})", R"({"image":"SlBFRw==","colour":1})",
+        R"({"data":{"image":"SlBFRw=="},"title":"x"})"}) {
+    EXPECT_EQ(json("/v1/images", bad).status, 400) << bad;
+  }
+  EXPECT_EQ(uploads_.begun, begun);
+}
+
+TEST_F(GatewayTest, ImagesInBase64AreHeldWithinABudget) {
+  options_.max_json_upload_bytes = 1000;
+  options_.json_upload_budget_bytes = 100;
+  Start();
+  const auto send = [&](size_t bytes) {
+    return Ask("POST /v1/images", "Content-Type: application/json\r\n",
+               R"({"image":")" + std::string(bytes, 'A') + "\"}");
+  };
+  EXPECT_EQ(send(40).status, 201);
+  EXPECT_EQ(send(400).status, 429);
+  EXPECT_EQ(send(4000).status, 413);
+  EXPECT_EQ(send(40).status, 201) << "what was taken came back";
+}
+
 TEST_F(GatewayTest, NothingIsFinishedUnlessTheFormIsWhole) {
   Start();
   const std::string part = File("image", "JPEG");
@@ -398,7 +438,8 @@ TEST_F(GatewayTest, NothingIsFinishedUnlessTheFormIsWhole) {
   EXPECT_EQ(
       Form("/v1/images", Field("title", std::string(300 << 10, 'x')) + part + "--XX--").status,
       400);
-  EXPECT_EQ(Ask("POST /v1/images", "Content-Type: application/json\r\n", "{}").status, 415);
+  EXPECT_EQ(Ask("POST /v1/images", "Content-Type: multipart/mixed; boundary=x\r\n", "x").status,
+            415);
   EXPECT_EQ(Ask("POST /v1/images", "Content-Type: multipart/form-data\r\n", "x").status, 400);
   EXPECT_EQ(Ask("POST /v1/images?colour=x", "", "x").status, 400);
   EXPECT_EQ(uploads_.finished, 0);
