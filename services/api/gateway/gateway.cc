@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/api/gateway/delivery_routes.h"
 #include "services/api/gateway/event_stream.h"
+#include "services/api/gateway/openapi.h"
 #include "services/api/gateway/preconditions.h"
 #include "services/api/gateway/transcoder.h"
 #include "services/api/gateway/upload.h"
@@ -244,6 +245,14 @@ absl::Status MountDelivery(http::Router& router, Delivery& delivery,
                     });
 }
 
+absl::Status MountOpenApi(http::Router& router) {
+  return router.Add("GET", "/openapi.json", {}, [](Request&) -> Task<Response> {
+    Response response = Response::Text(200, "application/json", std::string(OpenApiDocument()));
+    response.headers.Set("Cache-Control", "no-cache");
+    co_return response;
+  });
+}
+
 }  // namespace
 
 UploadAnswer DescribeImageUpload(const google::protobuf::Message& response, bool waited) {
@@ -275,6 +284,7 @@ absl::Status MountGateway(http::Router& router, const MethodTable& table, Delive
   for (const ResponseStreamMethod& method : table.response_streams()) {
     SR_RETURN_IF_ERROR(MountResponseStream(router, method, shared));
   }
+  SR_RETURN_IF_ERROR(MountOpenApi(router));
   return MountDelivery(router, delivery, shared);
 }
 
