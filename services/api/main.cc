@@ -148,7 +148,8 @@ absl::Status Serve(const Options& options, const std::string& profile) {
       const std::unique_ptr<http::Server> http_server,
       http::Server::Start({.listen = options.http_listen,
                            .threads = static_cast<int>(options.http_threads),
-                           .max_connections = static_cast<int>(options.http_max_connections)},
+                           .max_connections = static_cast<int>(options.http_max_connections),
+                           .cors = {.origins = options.cors_origins}},
                           std::move(router), metrics));
 
   dispatcher.Start();

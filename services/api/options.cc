@@ -16,6 +16,9 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
               "Address of the REST gateway, which also serves /healthz, /readyz and /metrics.");
   schema.Integer("gateway.threads", &o.http_threads, 1, 64,
                  "Event loop threads. Handlers never block, so few feed many connections.");
+  schema.TextList("gateway.cors_origins", &o.cors_origins,
+                  "Origins (https://photos.example) whose pages may use this gateway from the "
+                  "browser; * for all. None: only pages of the gateway's own origin.");
   schema.Integer("gateway.max_connections", &o.http_max_connections, 1, 1'000'000,
                  "Open connections; each costs a descriptor and about 20 KiB. Past it: 503.");
   schema.Boolean("allow_anonymous", &o.allow_anonymous,

@@ -19,6 +19,7 @@ struct Options {
   std::string http_listen = "127.0.0.1:8080";
   int64_t http_threads = 2;
   int64_t http_max_connections = 2048;
+  std::vector<std::string> cors_origins;
   bool allow_anonymous = false;
 
   std::string database_driver = "sqlite";

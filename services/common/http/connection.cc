@@ -8,6 +8,7 @@
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
+#include "services/common/http/cors.h"
 #include "services/common/http/problem.h"
 
 namespace stockroom::http {
@@ -117,6 +118,8 @@ Task<bool> Connection::ServeOne() {
   BodyReader body(*transport_, exchange.head, limits, request.context);
   if (refused.ok()) {
     co_await Answer(exchange, body);
+  } else if (request.method == "OPTIONS" && !allow.empty()) {
+    exchange.response = AnswerOptions(state_.options.cors, request.headers, allow);
   } else {
     exchange.response = ProblemResponse(refused, request.context.request_id);
     if (!allow.empty()) exchange.response.headers.Set("Allow", allow);
@@ -232,6 +235,7 @@ Task<absl::Status> Connection::Send(Exchange& exchange) {
     response.status = 499;
     co_return absl::CancelledError("the client went away");
   }
+  AllowOrigin(state_.options.cors, exchange.request.headers, response);
   const bool head_only = exchange.request.method == "HEAD";
   std::string first;
   if (response.stream != nullptr && !head_only) {
@@ -239,6 +243,7 @@ Task<absl::Status> Connection::Send(Exchange& exchange) {
     ByteResult piece = co_await response.stream->Next();
     if (!piece.ok()) {
       response = ProblemResponse(piece.status(), id);
+      AllowOrigin(state_.options.cors, exchange.request.headers, response);
     } else if (piece->has_value()) {
       first = **std::move(piece);
     } else {

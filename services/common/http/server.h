@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/common/base/metrics.h"
+#include "services/common/http/cors.h"
 #include "services/common/http/router.h"
 
 namespace stockroom::http {
@@ -34,6 +35,7 @@ struct ServerOptions {
   int max_connections = 1024;
   // Handlers running at once. Past it: 503 with Retry-After.
   int max_requests_in_flight = 512;
+  CorsOptions cors;
   // Told to clients in those answers.
   absl::Duration retry_after = absl::Seconds(1);
 };

@@ -496,5 +496,47 @@ TEST(RunOn, AFullQueueIsAnAnswerAndNotAHang) {
   EXPECT_EQ(client.Ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status, 503);
 }
 
+TEST_F(ServerTest, OptionsSayWhichMethodsThereAre) {
+  AddCounting(10);
+  Start();
+  RawClient client(port());
+  const RawResponse answer = client.Ask("OPTIONS /count HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(answer.status, 204);
+  EXPECT_EQ(answer.Header("Allow"), "POST, OPTIONS");
+  EXPECT_EQ(answer.Header("Access-Control-Allow-Origin"), "");
+  EXPECT_EQ(client.Ask("OPTIONS /none HTTP/1.1\r\nHost: a\r\n\r\n").status, 404);
+}
+
+TEST_F(ServerTest, PagesOfAllowedOriginsMayAskAndReadTheAnswer) {
+  options_.cors.origins = {"https://photos.example"};
+  AddCounting(10);
+  Start();
+  RawClient client(port());
+  const auto preflight = [&](const std::string& origin) {
+    return client.Ask("OPTIONS /count HTTP/1.1\r\nHost: a\r\nOrigin: " + origin +
+                      "\r\nAccess-Control-Request-Method: POST\r\n"
+                      "Access-Control-Request-Headers: idempotency-key\r\n\r\n");
+  };
+  const RawResponse allowed = preflight("https://photos.example");
+  EXPECT_EQ(allowed.status, 204);
+  EXPECT_EQ(allowed.Header("Access-Control-Allow-Origin"), "https://photos.example");
+  EXPECT_EQ(allowed.Header("Access-Control-Allow-Methods"), "POST");
+  EXPECT_EQ(allowed.Header("Access-Control-Allow-Headers"), "idempotency-key");
+  EXPECT_EQ(allowed.Header("Vary"), "Origin");
+  const RawResponse stranger = preflight("https://photos.example.evil");
+  EXPECT_EQ(stranger.Header("Access-Control-Allow-Origin"), "");
+  EXPECT_EQ(stranger.Header("Access-Control-Allow-Methods"), "");
+  const RawResponse post = client.Ask(
+      "POST /count HTTP/1.1\r\nHost: a\r\nOrigin: https://photos.example\r\n"
+      "Content-Length: 2\r\n\r\nhi");
+  EXPECT_EQ(post.status, 200);
+  EXPECT_EQ(post.Header("Access-Control-Allow-Origin"), "https://photos.example");
+  const RawResponse error =
+      client.Ask("GET /none HTTP/1.1\r\nHost: a\r\nOrigin: https://photos.example\r\n\r\n");
+  EXPECT_EQ(error.status, 404);
+  EXPECT_EQ(error.Header("Access-Control-Allow-Origin"), "https://photos.example")
+      << "a page must be able to read what went wrong";
+}
+
 }  // namespace
 }  // namespace stockroom::http
