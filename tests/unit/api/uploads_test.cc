@@ -172,9 +172,8 @@ TEST_F(UploadsTest, UploadsThatWaitTakeNoPlace) {
     while (completions_.waiting() < waiting.size()) std::this_thread::yield();
   }
   EXPECT_TRUE(Upload(Png("d")).ok());
-  for (const Image& image : *store_->ListImages({.viewer = "anna", .limit = 10})) {
-    completions_.Notify(image.id);
-  }
+  const auto images = store_->ListImages({.viewer = "anna", .limit = 10});
+  for (const Image& image : *images) completions_.Notify(image.id);
 }
 
 TEST_F(UploadsTest, AWaitThatTakesTooLongAnswersWithTheStateSoFar) {
