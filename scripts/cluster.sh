@@ -1,10 +1,11 @@
 # What up and down share. Sourced from the project's root.
 
-data=${STOCKROOM_DATA:-var}
+# Absolute: mariadbd looks for its folder from elsewhere.
+data=$(realpath -m "${STOCKROOM_DATA:-var}")
 run=$data/run
 # Start order; stopping goes the other way. Not every one of them is always there.
 processes=(fileserver mariadb imageproc-1 imageproc-2 api-1 api-2)
-mariadb_socket=$(realpath -m "$data")/mariadb/socket
+mariadb_socket=$data/mariadb/socket
 
 pid_of() { cat "$run/$1.pid" 2>/dev/null || true; }
 
