@@ -85,6 +85,15 @@ TEST_F(MainJob, TheOlderJsonBodyTakesAnUpload) {
   EXPECT_EQ(json::parse(answer.body)["md5"].get<std::string>().size(), 32u);
 }
 
+TEST_F(MainJob, LongAnswersArePackedForThoseWhoTakeIt) {
+  UploadReady(4242, {});
+  const CurlAnswer plain = Curl(Url("/v1/images"));
+  const CurlAnswer packed = Curl("--compressed " + Url("/v1/images"));
+  EXPECT_EQ(plain.Header("content-encoding"), "");
+  EXPECT_EQ(packed.Header("content-encoding"), "gzip");
+  EXPECT_EQ(packed.body, plain.body);
+}
+
 TEST_F(MainJob, ARawBodyIsStoredWithWhatTheQuerySays) {
   const CurlAnswer answer =
       Curl("-H 'Content-Type: image/png' --data-binary @" + File(3, "raw.png") + " " +

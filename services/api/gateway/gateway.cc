@@ -16,6 +16,7 @@
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/conditional.h"
+#include "services/common/http/encoding.h"
 #include "services/common/http/problem.h"
 #include "services/common/http/task.h"
 
@@ -84,11 +85,15 @@ absl::StatusOr<MessagePtr> CallIfMatch(const UnaryRoute& route, const CallContex
 struct Rendered {
   std::string json;
   std::string etag;  // "" for none
+  bool gzip = false;
 };
+
+// Below it a packet more or less is not worth the work.
+constexpr size_t kGzipFrom = 1400;
 
 // The call itself and the writing of its answer: both may take a while.
 absl::StatusOr<Rendered> CallAndRender(const UnaryRoute& route, const CallContext& context,
-                                       const Principal& who, const IfMatch& match,
+                                       const Principal& who, const IfMatch& match, bool gzip,
                                        const MessagePtr& request) {
   SR_RETURN_IF_ERROR(context.Check());
   SR_ASSIGN_OR_RETURN(const MessagePtr response, CallIfMatch(route, context, who, match, *request));
@@ -99,12 +104,16 @@ absl::StatusOr<Rendered> CallAndRender(const UnaryRoute& route, const CallContex
   if (image != nullptr && route.binding.response_body.empty()) {
     rendered.etag = RevisionTag(image->revision());
   }
+  // A tag stands for the same bytes; what has one is sent as it is.
+  rendered.gzip = gzip && rendered.etag.empty() && rendered.json.size() >= kGzipFrom;
+  if (rendered.gzip) rendered.json = http::Gzip(rendered.json);
   return rendered;
 }
 
 Response MakeAnswer(const Request& request, Rendered rendered) {
   Response response = Response::Text(200, "application/json", std::move(rendered.json));
   response.headers.Set("Cache-Control", "no-store");
+  if (rendered.gzip) response.headers.Set("Content-Encoding", "gzip");
   MarkReplayed(request, response);
   if (rendered.etag.empty()) return response;
   response.headers.Set("ETag", rendered.etag);
@@ -151,15 +160,16 @@ Task<absl::StatusOr<Response>> HandleUnary(const UnaryRoute& route, const Princi
     const absl::Status ready = co_await http::AwaitCallback<absl::Status>(prepare);
     if (!ready.ok()) co_return ready;
   }
+  const bool gzip = http::AcceptsGzip(request.headers.Get("Accept-Encoding"));
   absl::StatusOr<Rendered> rendered = Rendered();
   if (route.method.blocking) {
     // Everything it refers to lives in this coroutine, which waits for it.
-    auto work = [&route, &request, &who, &match, &message] {
-      return CallAndRender(route, request.context, who, *match, *message);
+    auto work = [&route, &request, &who, &match, &message, gzip] {
+      return CallAndRender(route, request.context, who, *match, gzip, *message);
     };
     rendered = co_await http::RunOn<Rendered>(*route.executor, work);
   } else {
-    rendered = CallAndRender(route, request.context, who, *match, *message);
+    rendered = CallAndRender(route, request.context, who, *match, /*gzip=*/false, *message);
   }
   if (!rendered.ok()) co_return rendered.status();
   co_return MakeAnswer(request, *std::move(rendered));

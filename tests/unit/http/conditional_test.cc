@@ -1,6 +1,9 @@
 #include "services/common/http/conditional.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
+
+#include "services/common/http/encoding.h"
 
 namespace stockroom::http {
 namespace {
@@ -95,6 +98,35 @@ TEST(Conditional, DescribesWhatWasSelected) {
   Describe(With({{"Range", "bytes=1000-"}}), kEntity, response);
   EXPECT_EQ(response.headers.Get("Content-Range"), "bytes */1000");
   EXPECT_EQ(response.headers.Get("ETag"), "\"abc\"");
+}
+
+TEST(Encoding, GzipIsSentOnlyToThoseWhoTakeIt) {
+  for (const char* yes : {"gzip", "deflate, GZIP;q=0.5", "*", "br, *;q=0.1"}) {
+    EXPECT_TRUE(AcceptsGzip(yes)) << yes;
+  }
+  for (const char* no :
+       {"", "identity", "gzip;q=0", "gzip; q=0.0, *", "*;q=0", "gzipped", "gzip;q=x"}) {
+    EXPECT_FALSE(AcceptsGzip(no)) << no;
+  }
+}
+
+TEST(Encoding, WhatIsPackedIsTheSameUnpacked) {
+  for (const size_t size : {0, 1, 100, 1'000'000}) {
+    std::string text;
+    for (size_t i = 0; i < size; ++i) text += static_cast<char>('a' + i * i % 23);
+    const std::string packed = Gzip(text);
+    std::string unpacked(size + 1, 0);
+    z_stream stream{};
+    ASSERT_EQ(inflateInit2(&stream, 15 + 16), Z_OK);
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+    stream.avail_in = static_cast<uInt>(packed.size());
+    stream.next_out = reinterpret_cast<Bytef*>(unpacked.data());
+    stream.avail_out = static_cast<uInt>(unpacked.size());
+    EXPECT_EQ(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    unpacked.resize(stream.total_out);
+    inflateEnd(&stream);
+    EXPECT_EQ(unpacked, text);
+  }
 }
 
 }  // namespace
