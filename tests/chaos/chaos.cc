@@ -19,6 +19,7 @@ struct Options {
   std::string database = "mysql";
   int threads = 6;
   double seconds = 2;
+  bool lose_commits = false;
 };
 
 testing::Cluster::Options ClusterOf(const Options& options) {
@@ -27,6 +28,7 @@ testing::Cluster::Options ClusterOf(const Options& options) {
   return {.workers = 2,
           .apis = several ? 2 : 1,
           .mariadb = several,
+          .lose_commits = options.lose_commits,
           .api_flags = {"--jobs.lease=5s", "--jobs.deadline=20s"}};
 }
 
@@ -102,6 +104,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--threads", options.threads, "Clients at once")->capture_default_str();
   app.add_option("--seconds", options.seconds, "Length of a storm")->capture_default_str();
+  app.add_flag("--lose-commits", options.lose_commits,
+               "Let the database lose commits when it is killed: the audit must find that");
   CLI11_PARSE(app, argc, argv);
   if (options.seed == 0) options.seed = static_cast<uint32_t>(absl::ToUnixMillis(absl::Now()));
   return stockroom::chaos::Run(options);

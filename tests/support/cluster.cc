@@ -56,13 +56,16 @@ Cluster::Cluster(Options options) : options_(std::move(options)) {
   std::vector<std::string> shared = {"--fileserver.address=" + Port(blob_port),
                                      "--workers.addresses=" + addresses};
   if (options_.mariadb) {
-    auto started = MariaDb::Start({.durable = true});
+    MariaDb::Options database{.durable = true};
+    if (options_.lose_commits) database.flags = {"--innodb-flush-log-at-trx-commit=0"};
+    auto started = MariaDb::Start(database);
     if (!started.ok()) {
       std::fprintf(stderr, "%s\n", started.status().ToString().c_str());
       std::abort();
     }
     mariadb_ = *std::move(started);
     if (!mariadb_->Sql("CREATE DATABASE stockroom").ok()) std::abort();
+    if (options_.lose_commits) shared.push_back("--database.allow_unsafe_durability=true");
     std::ofstream(directory_ + "/password") << mariadb_->password();
     shared.insert(shared.end(),
                   {"--database.driver=mysql", "--database.port=" + std::to_string(mariadb_->port()),

@@ -30,6 +30,8 @@ class Cluster {
     // More than one only on MariaDB.
     int apis = 1;
     bool mariadb = false;
+    // A MariaDB that may lose commits when it is killed: for tests of tests.
+    bool lose_commits = false;
     // More flags for every process of a kind.
     std::vector<std::string> api_flags;
     std::vector<std::string> worker_flags;
