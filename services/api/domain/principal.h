@@ -1,33 +1,79 @@
-// Who is asking.
+// Who is asking, and what they may do.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "services/api/domain/image.h"
 
 namespace stockroom::api {
 
-// Every use case takes one. Authentication (a later issue) makes others than the anonymous one.
+// What a caller may be allowed to do. Names as in proto/stockroom/v1/options.proto.
+enum class Scope : uint8_t {
+  kRead = 1,      // images:read
+  kWrite = 2,     // images:write: upload, and change what is one's own
+  kModerate = 4,  // images:moderate: see and change everybody's
+  kAdmin = 8,     // admin: keys, webhooks, re-processing
+};
+
+class Scopes {
+ public:
+  constexpr Scopes() = default;
+  constexpr Scopes(Scope scope) : bits_(static_cast<uint8_t>(scope)) {}  // NOLINT: a set of one
+  constexpr bool Has(Scope scope) const { return (bits_ & static_cast<uint8_t>(scope)) != 0; }
+  constexpr bool Contains(Scopes other) const { return (other.bits_ & ~bits_) == 0; }
+  constexpr bool empty() const { return bits_ == 0; }
+  friend constexpr Scopes operator|(Scopes a, Scopes b) { return FromBits(a.bits_ | b.bits_); }
+  friend constexpr Scopes operator&(Scopes a, Scopes b) { return FromBits(a.bits_ & b.bits_); }
+  friend constexpr bool operator==(Scopes, Scopes) = default;
+
+  // As stored in the database.
+  constexpr int bits() const { return bits_; }
+  static constexpr Scopes FromBits(int bits) {
+    Scopes scopes;
+    scopes.bits_ = static_cast<uint8_t>(bits);
+    return scopes;
+  }
+
+ private:
+  uint8_t bits_ = 0;
+};
+constexpr Scopes operator|(Scope a, Scope b) { return Scopes(a) | Scopes(b); }
+
+// Every use case takes one.
 struct Principal {
   std::string subject;
   bool anonymous = true;
+  Scopes scopes = Scope::kRead | Scope::kWrite;
+  // What a token says about its bearer that images uploaded with it are to carry as attributes.
+  std::map<std::string, std::string> attributes;
+  // Id of the API key that was shown; empty for tokens and anonymous callers.
+  std::string key_id;
 
-  static Principal Anonymous() { return {.subject = "anonymous", .anonymous = true}; }
+  // Where nobody has to log in: may do everything with what is public or nobody's.
+  static Principal Anonymous() {
+    return {.subject = "anonymous",
+            .anonymous = true,
+            .scopes = Scope::kRead | Scope::kWrite | Scope::kAdmin};
+  }
 };
 
 // Knows the link or the id: public, unlisted, or their own.
 inline bool MayRead(const Principal& who, const Image& image) {
-  return image.described.visibility != Visibility::kPrivate || image.owner == who.subject;
+  return image.described.visibility != Visibility::kPrivate || image.owner == who.subject ||
+         who.scopes.Has(Scope::kModerate);
 }
 // Comes upon it by listing or search: public, or their own.
 inline bool MayFind(const Principal& who, const std::string& owner, Visibility visibility) {
-  return visibility == Visibility::kPublic || owner == who.subject;
+  return visibility == Visibility::kPublic || owner == who.subject ||
+         who.scopes.Has(Scope::kModerate);
 }
 inline bool MayFind(const Principal& who, const Image& image) {
   return MayFind(who, image.owner, image.described.visibility);
 }
 inline bool MayChange(const Principal& who, const Image& image) {
-  return image.owner == who.subject;
+  return image.owner == who.subject || who.scopes.Has(Scope::kModerate);
 }
 
 }  // namespace stockroom::api
