@@ -90,7 +90,7 @@ absl::StatusOr<ImagePage> Catalog::List(const Principal& who, int page_size,
   if (page_size < 0 || page_size > kMaxPage) {
     return InvalidField("page_size", "expected 1 to " + std::to_string(kMaxPage));
   }
-  ListQuery query{.viewer = who.subject};
+  ListQuery query{.viewer = who.subject, .all_owners = who.scopes.Has(Scope::kModerate)};
   if (!page_token.empty()) {
     SR_ASSIGN_OR_RETURN(query.after, DecodeToken(page_token));
   }

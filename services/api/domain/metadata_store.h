@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/api/domain/api_key_store.h"
 #include "services/api/domain/image.h"
 
 namespace stockroom::api {
@@ -81,6 +82,8 @@ struct ListCursor {
 struct ListQuery {
   // Public images and those of this owner, in any state but UPLOADING.
   std::string viewer;
+  // Everybody's.
+  bool all_owners = false;
   std::optional<ListCursor> after;
   int limit = 50;
 };
@@ -180,6 +183,12 @@ struct Event {
   Visibility visibility = Visibility::kPublic;
 };
 
+// What an owner has.
+struct Usage {
+  int64_t images = 0;
+  int64_t bytes = 0;  // of originals; equal ones count each
+};
+
 // Thread-safe and blocking: call it from an executor, never from a gRPC reaction or the HTTP loop.
 // Each call is one transaction: it happens wholly and durably, or not at all. A call that fails
 // with UNAVAILABLE or UNKNOWN may nevertheless have happened.
@@ -220,6 +229,9 @@ class MetadataStore {
   // Those of `digests` that an image refers to, as of now: every row that was committed before the
   // call is seen.
   virtual absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) = 0;
+
+  // Counts rows: takes a while for an owner of a million images.
+  virtual absl::StatusOr<Usage> UsageOf(const std::string& owner) = 0;
 
   // Reserves an idempotency key until `until`. A reservation that ran out before `now` is taken
   // over; an answer is kept until ForgetKeys.
@@ -305,6 +317,9 @@ class MetadataStore {
   // What `now` of other calls should be when several processes share the database: its own clock,
   // so that a process whose clock is wrong takes nobody's lease.
   virtual absl::StatusOr<absl::Time> ServerTime() = 0;
+
+  // The API keys in the same database. Lives as long as the store.
+  virtual ApiKeyStore& api_keys() = 0;
 
   // Runs after every commit that wrote an event, on the committing thread; must not block or call
   // the store. Set once, before first use.

@@ -9,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "services/api/domain/access.h"
+#include "services/api/metadata/memory_api_keys.h"
 #include "services/api/metadata/transitions.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/mutex.h"
@@ -95,9 +96,8 @@ class MemoryStore final : public MetadataStore {
       MutexLock lock(mu_);
       for (const auto& [id, image] : images_) {
         if (image.state == ImageState::kUploading) continue;
-        if (image.described.visibility != Visibility::kPublic && image.owner != query.viewer) {
-          continue;
-        }
+        const bool own = query.all_owners || image.owner == query.viewer;
+        if (image.described.visibility != Visibility::kPublic && !own) continue;
         if (query.after && !(std::tie(image.create_time, image.id) <
                              std::tie(query.after->create_time, query.after->id))) {
           continue;
@@ -108,6 +108,17 @@ class MemoryStore final : public MetadataStore {
     std::sort(page.begin(), page.end(), NewerFirst);
     page.resize(std::min(page.size(), static_cast<size_t>(std::max(query.limit, 0))));
     return page;
+  }
+
+  absl::StatusOr<Usage> UsageOf(const std::string& owner) override {
+    Usage usage;
+    MutexLock lock(mu_);
+    for (const auto& [id, image] : images_) {
+      if (image.owner != owner) continue;
+      ++usage.images;
+      usage.bytes += image.size_bytes;
+    }
+    return usage;
   }
 
   absl::StatusOr<ChangedImage> UpdateImage(const std::string& id, absl::Time now,
@@ -419,6 +430,8 @@ class MemoryStore final : public MetadataStore {
 
   absl::StatusOr<absl::Time> ServerTime() override { return absl::Now(); }
 
+  ApiKeyStore& api_keys() override { return api_keys_; }
+
   void SetCommitListener(std::function<void()> listener) override {
     listener_ = std::move(listener);
   }
@@ -515,6 +528,7 @@ class MemoryStore final : public MetadataStore {
   // Holder and end of each.
   std::map<std::string, std::pair<std::string, absl::Time>> leases_ SR_GUARDED_BY(mu_);
   std::function<void()> listener_;
+  MemoryApiKeys api_keys_;
 };
 
 }  // namespace

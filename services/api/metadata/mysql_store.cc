@@ -11,6 +11,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/api/metadata/api_key_rows.h"
 #include "services/api/metadata/migrations/mysql_migrations.h"
 #include "services/api/metadata/mysql_feed.h"
 #include "services/api/metadata/mysql_job_sql.h"
@@ -114,6 +115,10 @@ class MysqlStore final : public MetadataStore {
 
   absl::StatusOr<std::vector<Image>> ListImages(const ListQuery& query) override {
     return Read<std::vector<Image>>([&](MysqlConnection& db) { return ListImageRows(db, query); });
+  }
+
+  absl::StatusOr<Usage> UsageOf(const std::string& owner) override {
+    return Read<Usage>([&](MysqlConnection& db) { return ReadUsage(db, owner); });
   }
 
   absl::StatusOr<ChangedImage> UpdateImage(const std::string& id, absl::Time now,
@@ -277,8 +282,34 @@ class MysqlStore final : public MetadataStore {
     });
   }
 
+  ApiKeyStore& api_keys() override { return api_keys_; }
+
   void SetCommitListener(std::function<void()> listener) override {
     listener_ = std::move(listener);
+  }
+
+  template <typename T>
+  absl::StatusOr<T> Write(absl::FunctionRef<absl::StatusOr<T>(MysqlWrite&)> work,
+                          int64_t* event = nullptr) {
+    absl::StatusOr<T> result = absl::InternalError("the write did not run");
+    SR_RETURN_IF_ERROR(Transact(
+        [&](MysqlWrite& write) {
+          result = work(write);
+          return result.status();
+        },
+        event));
+    return result;
+  }
+
+  template <typename T>
+  absl::StatusOr<T> Read(absl::FunctionRef<absl::StatusOr<T>(MysqlConnection&)> work) {
+    for (int attempt = 1;; ++attempt) {
+      SR_ASSIGN_OR_RETURN(MysqlPool::Lease lease, pool_.Take());
+      absl::StatusOr<T> result = work(lease.db());
+      // One that lay idle may have died meanwhile.
+      if (result.ok() || !lease.db().broken() || attempt == 2) return result;
+      retries_total_.Add();
+    }
   }
 
  private:
@@ -318,19 +349,6 @@ class MysqlStore final : public MetadataStore {
       return absl::InternalError(absl::StrCat("exception during a database write: ", e.what()));
     }
     return options_.before_commit ? options_.before_commit() : absl::OkStatus();
-  }
-
-  template <typename T>
-  absl::StatusOr<T> Write(absl::FunctionRef<absl::StatusOr<T>(MysqlWrite&)> work,
-                          int64_t* event = nullptr) {
-    absl::StatusOr<T> result = absl::InternalError("the write did not run");
-    SR_RETURN_IF_ERROR(Transact(
-        [&](MysqlWrite& write) {
-          result = work(write);
-          return result.status();
-        },
-        event));
-    return result;
   }
 
   absl::Status WriteStatus(absl::FunctionRef<absl::Status(MysqlWrite&)> work) {
@@ -382,17 +400,6 @@ class MysqlStore final : public MetadataStore {
     return NumberLeftovers().value_or(false);
   }
 
-  template <typename T>
-  absl::StatusOr<T> Read(absl::FunctionRef<absl::StatusOr<T>(MysqlConnection&)> work) {
-    for (int attempt = 1;; ++attempt) {
-      SR_ASSIGN_OR_RETURN(MysqlPool::Lease lease, pool_.Take());
-      absl::StatusOr<T> result = work(lease.db());
-      // One that lay idle may have died meanwhile.
-      if (result.ok() || !lease.db().broken() || attempt == 2) return result;
-      retries_total_.Add();
-    }
-  }
-
   static absl::StatusOr<int64_t> VisitAll(
       MysqlConnection& db, const std::function<absl::Status(std::vector<Image>)>& visit) {
     SR_ASSIGN_OR_RETURN(const FeedRange range, ReadFeedRange(db));
@@ -418,6 +425,7 @@ class MysqlStore final : public MetadataStore {
   Counter& retries_total_;
   std::atomic<int64_t> next_orphan_look_{0};
   std::function<void()> listener_;
+  SqlApiKeys<MysqlStore> api_keys_{*this};
 };
 
 }  // namespace

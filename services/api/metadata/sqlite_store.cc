@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "services/api/metadata/api_key_rows.h"
 #include "services/api/metadata/file_lock.h"
 #include "services/api/metadata/image_rows.h"
 #include "services/api/metadata/key_rows.h"
@@ -68,6 +69,11 @@ class SqliteStore final : public MetadataStore {
   absl::StatusOr<std::vector<Image>> ListImages(const ListQuery& query) override {
     SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
     return ListImageRows(reading->db(), query);
+  }
+
+  absl::StatusOr<Usage> UsageOf(const std::string& owner) override {
+    SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
+    return ReadUsage(reading->db(), owner);
   }
 
   absl::StatusOr<ChangedImage> UpdateImage(const std::string& id, absl::Time now,
@@ -211,11 +217,12 @@ class SqliteStore final : public MetadataStore {
   // One process on one machine: its clock is the database's.
   absl::StatusOr<absl::Time> ServerTime() override { return absl::Now(); }
 
+  ApiKeyStore& api_keys() override { return api_keys_; }
+
   void SetCommitListener(std::function<void()> listener) override {
     writer_.SetCommitListener(std::move(listener));
   }
 
- private:
   // A result is handed out only if the writer says that it is committed.
   template <typename T>
   absl::StatusOr<T> Write(absl::FunctionRef<absl::StatusOr<T>(SqliteWrite&)> work) {
@@ -227,6 +234,13 @@ class SqliteStore final : public MetadataStore {
     return result;
   }
 
+  template <typename T>
+  absl::StatusOr<T> Read(absl::FunctionRef<absl::StatusOr<T>(SqliteConnection&)> work) {
+    SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
+    return work(reading->db());
+  }
+
+ private:
   absl::StatusOr<ChangedImage> Change(absl::FunctionRef<absl::StatusOr<Image>(SqliteWrite&)> work) {
     return Write<ChangedImage>([&](SqliteWrite& write) -> absl::StatusOr<ChangedImage> {
       ChangedImage changed;
@@ -245,6 +259,7 @@ class SqliteStore final : public MetadataStore {
   const std::unique_ptr<FileLock> lock_;
   SqliteWriter writer_;
   const std::unique_ptr<SqliteReaders> readers_;
+  SqlApiKeys<SqliteStore> api_keys_{*this};
 };
 
 // The entry of a new database must survive a power cut as well as its content.

@@ -184,12 +184,19 @@ absl::StatusOr<std::vector<Image>> ListImageRows(Db& db, const ListQuery& query)
                                      : std::numeric_limits<int64_t>::max();
   auto rows = db.Query("SELECT " SR_IMAGE_COLUMNS
                        " FROM images WHERE create_time <= ? AND (create_time < ? OR id < ?)"
-                       " AND (visibility = ? OR owner = ?) AND state <> ?"
+                       " AND (? = 1 OR visibility = ? OR owner = ?) AND state <> ?"
                        " ORDER BY create_time DESC, id DESC LIMIT ?");
-  rows.Bind(before, before, query.after ? query.after->id : std::string(),
+  rows.Bind(before, before, query.after ? query.after->id : std::string(), query.all_owners ? 1 : 0,
             static_cast<int>(Visibility::kPublic), query.viewer,
             static_cast<int>(ImageState::kUploading), std::max(query.limit, 0));
   return ReadImageRows(rows);
+}
+
+template <typename Db>
+absl::StatusOr<Usage> ReadUsage(Db& db, const std::string& owner) {
+  auto sum = db.Query("SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM images WHERE owner = ?");
+  if (!sum.Bind(owner).Step()) return sum.status();
+  return Usage{.images = sum.Integer(0), .bytes = sum.Integer(1)};
 }
 
 }  // namespace stockroom::api

@@ -206,4 +206,19 @@ absl::Status IdTaken(std::string_view id) {
                     "there is an image " + std::string(id) + " already", {.reason = "ID_TAKEN"});
 }
 
+absl::Status ApiKeyTaken(std::string_view id) {
+  return MakeStatus(absl::StatusCode::kAlreadyExists,
+                    "there is an API key " + std::string(id) + " already", {.reason = "KEY_TAKEN"});
+}
+
+absl::Status TooManyApiKeys(int limit) {
+  return MakeStatus(absl::StatusCode::kResourceExhausted,
+                    "there are " + std::to_string(limit) + " API keys already, which is the limit",
+                    {.reason = "TOO_MANY_KEYS", .metadata = {{"limit", std::to_string(limit)}}});
+}
+
+absl::Status NoSuchApiKey(std::string_view id) {
+  return NotFound("KEY_NOT_FOUND", "there is no API key " + std::string(id));
+}
+
 }  // namespace stockroom::api

@@ -58,5 +58,11 @@ absl::Status FeedTrimmed(int64_t position, int64_t trimmed);
 absl::Status LeaseLost(const JobRef& job);
 // ALREADY_EXISTS (ID_TAKEN).
 absl::Status IdTaken(std::string_view id);
+// ALREADY_EXISTS (KEY_TAKEN).
+absl::Status ApiKeyTaken(std::string_view id);
+// RESOURCE_EXHAUSTED (TOO_MANY_KEYS).
+absl::Status TooManyApiKeys(int limit);
+// NOT_FOUND (KEY_NOT_FOUND).
+absl::Status NoSuchApiKey(std::string_view id);
 
 }  // namespace stockroom::api

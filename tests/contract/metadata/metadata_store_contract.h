@@ -4,6 +4,7 @@
 //   KindName);
 #pragma once
 
+#include "tests/contract/metadata/contract_api_keys.h"
 #include "tests/contract/metadata/contract_feed.h"
 #include "tests/contract/metadata/contract_fixture.h"
 #include "tests/contract/metadata/contract_images.h"

@@ -122,7 +122,8 @@ TEST_F(MysqlStoreTest, MigratesOnceHoweverManyApisStartTogether) {
     if (OpenMysqlStore(options_, metrics).ok()) ++opened;
   });
   EXPECT_EQ(opened, 6);
-  EXPECT_EQ(Sql("SELECT COUNT(*), SUM(complete) FROM schema_migrations"), "1\t1\n");
+  const std::string all = std::to_string(MysqlMigrations().size());
+  EXPECT_EQ(Sql("SELECT COUNT(*), SUM(complete) FROM schema_migrations"), all + "\t" + all + "\n");
 }
 
 TEST_F(MysqlStoreTest, ContinuesAMigrationThatWasCutOffAnywhere) {

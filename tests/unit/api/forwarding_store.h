@@ -32,6 +32,8 @@ class ForwardingStore : public MetadataStore {
   absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) override {
     return inner_.ReferencedAmong(digests);
   }
+  absl::StatusOr<Usage> UsageOf(const std::string& owner) override { return inner_.UsageOf(owner); }
+  ApiKeyStore& api_keys() override { return inner_.api_keys(); }
   absl::StatusOr<KeyReservation> ReserveKey(const std::string& owner, const std::string& key,
                                             absl::Time now, absl::Time until) override {
     return inner_.ReserveKey(owner, key, now, until);

@@ -106,8 +106,26 @@ CREATE TABLE IF NOT EXISTS leases (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 )sql";
 
+// A time of 0 is none.
+constexpr char kApiKeys[] = R"sql(
+CREATE TABLE IF NOT EXISTS api_keys (
+  id             VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  prefix         VARCHAR(16)    NOT NULL,
+  secret_hash    VARBINARY(32)  NOT NULL,
+  subject        VARCHAR(255)   NOT NULL,
+  role           INTEGER        NOT NULL,
+  scopes         INTEGER        NOT NULL,
+  label          VARCHAR(255)   NOT NULL,
+  create_time    BIGINT         NOT NULL,
+  expire_time    BIGINT         NOT NULL,
+  revoke_time    BIGINT         NOT NULL,
+  UNIQUE KEY api_keys_hash (secret_hash)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {1, "catalogue", kCatalogue},
+    {2, "api_keys", kApiKeys},
 };
 
 }  // namespace

@@ -107,9 +107,26 @@ CREATE TABLE leases (
 );
 )sql";
 
+// A time of 0 is none.
+constexpr char kApiKeys[] = R"sql(
+CREATE TABLE api_keys (
+  id             VARCHAR(36)   NOT NULL PRIMARY KEY,
+  prefix         VARCHAR(16)   NOT NULL,
+  secret_hash    BLOB          NOT NULL UNIQUE,
+  subject        VARCHAR(255)  NOT NULL,
+  role           INTEGER       NOT NULL,
+  scopes         INTEGER       NOT NULL,
+  label          VARCHAR(255)  NOT NULL,
+  create_time    BIGINT        NOT NULL,
+  expire_time    BIGINT        NOT NULL,
+  revoke_time    BIGINT        NOT NULL
+);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {1, "catalogue", kCatalogue},
     {2, "several_apis", kSeveralApis},
+    {3, "api_keys", kApiKeys},
 };
 
 }  // namespace
