@@ -2,6 +2,9 @@
 #include <memory>
 #include <utility>
 
+#include "services/api/auth/admin_key.h"
+#include "services/api/auth/request_authenticator.h"
+#include "services/api/domain/api_keys.h"
 #include "services/api/domain/blob_collector.h"
 #include "services/api/domain/catalog.h"
 #include "services/api/domain/delivery_service.h"
@@ -15,6 +18,7 @@
 #include "services/api/events/feed_follower.h"
 #include "services/api/gateway/gateway.h"
 #include "services/api/handlers/event_handlers.h"
+#include "services/api/handlers/key_handlers.h"
 #include "services/api/handlers/system_handlers.h"
 #include "services/api/jobs/dispatcher.h"
 #include "services/api/open_store.h"
@@ -99,9 +103,22 @@ absl::Status Serve(const Options& options, const std::string& profile) {
     dispatcher.Poke();
   });
 
+  if (!options.auth_admin_key_file.empty()) {
+    SR_RETURN_IF_ERROR(PrepareAdminKey(options.auth_admin_key_file, store->api_keys(), clock));
+  }
+  // Of their own: strangers who guess keys shall not keep those busy who serve the others.
+  Executor key_executor({.name = "keys", .threads = 2, .max_queued = 256}, metrics);
+  ApiKeyVerifier key_verifier({}, store->api_keys(), key_executor, clock, metrics);
+  RequestAuthenticator authenticator({.anonymous = ScopesOfStrangers(options)}, key_verifier);
+  RateLimiter limiter({.per_second = options.requests_per_second, .burst = options.request_burst},
+                      metrics);
+  Gate gate(authenticator, limiter, metrics);
+  Quotas quotas({.max_images = options.owner_max_images, .max_bytes = options.owner_max_bytes},
+                *store, clock);
   Uploads uploads({.max_bytes = options.max_upload_bytes,
                    .max_in_flight = static_cast<int>(options.max_uploads_in_flight),
-                   .grace = options.collector_grace},
+                   .grace = options.collector_grace,
+                   .quotas = &quotas},
                   blobs, *store, completions, executor, clock, metrics);
   Catalog catalog(*store, blobs, clock);
   DeliveryService delivery(
@@ -114,6 +131,9 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   ImageHandlers image_handlers(uploads, catalog, reprocessing);
   SearchHandlers search_handlers(index, position);
   EventHandlers event_handlers(watches);
+  ApiKeys api_keys(store->api_keys(), clock);
+  KeyHandlers key_handlers(api_keys,
+                           [&](const ApiKey& key) { key_verifier.Forget(key.secret_hash); });
   SystemHandlers system_handlers(STOCKROOM_VERSION, *workers, index, position, [&] {
     const JobDispatcher::Counts counts = dispatcher.counts();
     return SystemHandlers::JobNumbers{.waiting = counts.waiting, .running = counts.running};
@@ -122,17 +142,21 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   image_handlers.AddTo(methods);
   search_handlers.AddTo(methods);
   event_handlers.AddTo(methods);
+  key_handlers.AddTo(methods);
   system_handlers.AddTo(methods);
 
-  ImageRpc image_rpc(image_handlers, executor, {});
-  SearchRpc search_rpc(search_handlers, executor, {});
-  EventRpc event_rpc(event_handlers,
-                     {.default_timeout = kLongestWatch, .max_timeout = kLongestWatch});
-  SystemRpc system_rpc(system_handlers, {});
+  const Front front{gate, executor, {}};
+  ImageRpc image_rpc(image_handlers, front);
+  SearchRpc search_rpc(search_handlers, front);
+  EventRpc event_rpc(
+      event_handlers,
+      {gate, executor, {.default_timeout = kLongestWatch, .max_timeout = kLongestWatch}});
+  KeyRpc key_rpc(key_handlers, front);
+  SystemRpc system_rpc(system_handlers, front);
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> rpc_server,
       rpc::Server::Start({.listen = options.rpc_listen, .reflection = options.reflection},
-                         {&image_rpc, &search_rpc, &event_rpc, &system_rpc}));
+                         {&image_rpc, &search_rpc, &event_rpc, &key_rpc, &system_rpc}));
 
   http::Router router;
   SR_RETURN_IF_ERROR(http::MountOperational(router, metrics, [&] {
@@ -141,9 +165,10 @@ absl::Status Serve(const Options& options, const std::string& profile) {
     return reasons;
   }));
   SR_RETURN_IF_ERROR(
-      MountGateway(router, methods, delivery, executor,
+      MountGateway(router, methods, delivery, gate, executor,
                    {.max_upload_request_bytes = options.max_upload_bytes + (int64_t{1} << 20),
-                    .watch_timeout = kLongestWatch}));
+                    .watch_timeout = kLongestWatch,
+                    .trusted_origins = options.cors_origins}));
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<http::Server> http_server,
       http::Server::Start({.listen = options.http_listen,
@@ -173,6 +198,7 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   collector.Stop();
   janitor.Stop();
   executor.Shutdown();
+  key_executor.Shutdown();
   watch_executor.Shutdown();
   follower.Stop();
   timers.Stop();

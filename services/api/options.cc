@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "services/api/domain/roles.h"
 #include "services/common/base/service_main.h"
 #include "services/common/base/status.h"
 #include "services/common/recipe/recipe.h"
@@ -22,7 +23,18 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
   schema.Integer("gateway.max_connections", &o.http_max_connections, 1, 1'000'000,
                  "Open connections; each costs a descriptor and about 20 KiB. Past it: 503.");
   schema.Boolean("allow_anonymous", &o.allow_anonymous,
-                 "Allow addresses other than loopback although nobody has to log in.");
+                 "Allow addresses other than loopback although callers who show nothing may write "
+                 "(auth.anonymous).");
+}
+
+void DeclareAuth(ConfigSchema& schema, Options& o) {
+  schema.Choice("auth.anonymous", &o.auth_anonymous,
+                {"nothing", "viewer", "uploader", "everything"},
+                "What callers may do that show neither API key nor token. With viewer they see "
+                "what is public; everything is for one machine and its owner.");
+  schema.Text("auth.admin_key_file", &o.auth_admin_key_file,
+              "File with an API key that may do everything; made at the first start if it is not "
+              "there. For making the other keys with it.");
 }
 
 void DeclareDatabase(ConfigSchema& schema, Options& o) {
@@ -75,6 +87,16 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
   schema.Integer("limits.max_pixels", &o.max_pixels, 1, int64_t{1} << 40,
                  "Largest image, all frames together, read from the header before decoding. 100 "
                  "million pixels are 400 MB when decoded.");
+  schema.Real("limits.requests_per_second", &o.requests_per_second, 0, 1e6,
+              "Requests that each caller may make at this api in the long run; 0: no limit. "
+              "Callers who show nothing are told apart by their address.");
+  schema.Integer("limits.request_burst", &o.request_burst, 0, 10'000'000,
+                 "Requests that a caller who was quiet may make at once; 0: two seconds' worth.");
+  schema.Integer("limits.owner_max_images", &o.owner_max_images, 0, int64_t{1} << 40,
+                 "Images that each owner may keep; 0: no limit. Several apis may let a few more "
+                 "in.");
+  schema.Integer("limits.owner_max_bytes", &o.owner_max_bytes, 0, int64_t{1} << 50,
+                 "Bytes of originals that each owner may keep; 0: no limit.");
   schema.TextMap("presets", &o.presets,
                  "Renditions made at upload: name and recipe (fit=WxH/format=F/q=N).");
   schema.Duration("jobs.deadline", &o.job_deadline, absl::Seconds(1), absl::Hours(1),
@@ -122,6 +144,7 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
 ConfigSchema SchemaFor(Options& options) {
   ConfigSchema schema("api");
   DeclareAddresses(schema, options);
+  DeclareAuth(schema, options);
   DeclareDatabase(schema, options);
   DeclareParts(schema, options);
   DeclareWork(schema, options);
@@ -130,8 +153,10 @@ ConfigSchema SchemaFor(Options& options) {
 }
 
 absl::Status Validate(const Options& options) {
-  SR_RETURN_IF_ERROR(CheckMayBind("rpc.listen", options.rpc_listen, options.allow_anonymous));
-  SR_RETURN_IF_ERROR(CheckMayBind("gateway.listen", options.http_listen, options.allow_anonymous));
+  const bool strangers_write = ScopesOfStrangers(options).Has(Scope::kWrite);
+  const bool anywhere = options.allow_anonymous || !strangers_write;
+  SR_RETURN_IF_ERROR(CheckMayBind("rpc.listen", options.rpc_listen, anywhere));
+  SR_RETURN_IF_ERROR(CheckMayBind("gateway.listen", options.http_listen, anywhere));
   if (options.database_driver == "sqlite" && options.database_path.empty()) {
     return InvalidField("database.path", "must name a file");
   }
@@ -139,6 +164,12 @@ absl::Status Validate(const Options& options) {
     return InvalidField("database.tls_ca", "must name a PEM file when database.tls is verified");
   }
   return PresetsOf(options).status();
+}
+
+Scopes ScopesOfStrangers(const Options& options) {
+  if (options.auth_anonymous == "everything") return Principal::Anonymous().scopes;
+  const std::optional<Role> role = RoleNamed(options.auth_anonymous);
+  return role ? ScopesOf(*role) : Scopes();
 }
 
 absl::StatusOr<std::vector<NamedRecipe>> PresetsOf(const Options& options) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/api/domain/principal.h"
 #include "services/api/domain/worker_pool.h"
 #include "services/common/base/config.h"
 
@@ -21,6 +22,9 @@ struct Options {
   int64_t http_max_connections = 2048;
   std::vector<std::string> cors_origins;
   bool allow_anonymous = false;
+
+  std::string auth_anonymous = "everything";
+  std::string auth_admin_key_file;
 
   std::string database_driver = "sqlite";
   std::string database_path = "var/api/stockroom.db";
@@ -46,6 +50,10 @@ struct Options {
   int64_t max_upload_bytes = 200 << 20;
   int64_t max_uploads_in_flight = 256;
   int64_t max_pixels = 100'000'000;
+  double requests_per_second = 0;
+  int64_t request_burst = 0;
+  int64_t owner_max_images = 0;
+  int64_t owner_max_bytes = 0;
 
   std::vector<std::pair<std::string, std::string>> presets = {
       {"thumb-150", "fit=150x150/format=auto/q=80"},
@@ -79,6 +87,9 @@ ConfigSchema SchemaFor(Options& options);
 
 // INVALID_ARGUMENT for values that fit one by one but not together.
 absl::Status Validate(const Options& options);
+
+// What callers may do that show nothing.
+Scopes ScopesOfStrangers(const Options& options);
 
 // The presets with canonical recipes, largest name first as configured. INVALID_ARGUMENT names a
 // bad one.

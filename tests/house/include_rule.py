@@ -21,6 +21,7 @@ ALLOWED = {
     # the nouns and use cases: no gRPC, no SQL, no HTTP
     "api/domain": PURE + ["common/blobs"],
     # adapters
+    "api/auth": PURE + ["api/domain"],
     "api/metadata": PURE + ["api/domain", "api/metadata/migrations"],
     "api/metadata/migrations": ["common/base"],
     "api/search": PURE + ["api/domain"],

@@ -129,6 +129,14 @@ class Uploads::Session final : public UploadSession {
         repeated.waited = request.wait;
         return Answer(std::move(repeated));
       }
+      Quotas* const quotas = uploads.options_.quotas;
+      if (quotas != nullptr) {
+        absl::Status room = quotas->Check(who.subject, info.size);
+        if (!room.ok()) {
+          held.reset();
+          return Answer(std::move(room));
+        }
+      }
       const absl::Time now = uploads.clock_.Now();
       absl::StatusOr<CreatedImage> created =
           AdmitBlob(context, uploads.store_, uploads.blobs_, uploads.clock_,
@@ -149,6 +157,7 @@ class Uploads::Session final : public UploadSession {
         return Answer(created.status());
       }
       if (held) held->Written();
+      if (quotas != nullptr && !created->deduplicated) quotas->Added(who.subject, info.size);
       (created->deduplicated ? uploads.deduplicated_total_ : uploads.stored_total_).Add();
       LogInfo("image stored",
               {{"image", created->image.id},
@@ -267,6 +276,8 @@ Uploads::Uploads(Options options, BlobClient& blobs, MetadataStore& store, Compl
 absl::StatusOr<std::unique_ptr<UploadSession>> Uploads::Begin(const CallContext& context,
                                                               const Principal& who,
                                                               UploadRequest request) {
+  if (options_.quotas != nullptr) SR_RETURN_IF_ERROR(options_.quotas->CheckKnown(who.subject));
+  for (const auto& [name, value] : who.attributes) request.described.attributes[name] = value;
   SR_RETURN_IF_ERROR(NormaliseDescription(request.described));
   request.filename = CleanFilename(request.filename);
   const int running = ++in_flight_;

@@ -18,6 +18,7 @@
 #include "services/api/domain/image.h"
 #include "services/api/domain/metadata_store.h"
 #include "services/api/domain/principal.h"
+#include "services/api/domain/quotas.h"
 #include "services/common/base/call_context.h"
 #include "services/common/base/clock.h"
 #include "services/common/base/executor.h"
@@ -72,11 +73,15 @@ class Uploads {
     int max_in_flight = 256;
     // The collector's grace period.
     absl::Duration grace = absl::Hours(24);
+    // Must outlive the uploads. Null: owners may keep what they like.
+    Quotas* quotas = nullptr;
   };
   Uploads(Options options, BlobClient& blobs, MetadataStore& store, Completions& completions,
           Executor& executor, Clock& clock, Metrics& metrics);
 
-  // INVALID_ARGUMENT for a bad description, RESOURCE_EXHAUSTED when too many uploads run.
+  // The principal's attributes win over those of the request: they are somebody's word who signed
+  // them. INVALID_ARGUMENT for a bad description, RESOURCE_EXHAUSTED when too many uploads run or
+  // the owner's quota is used up (QUOTA_EXCEEDED, also later).
   // Later errors come through the session: INVALID_ARGUMENT (EMPTY_UPLOAD, NOT_AN_IMAGE; with wait
   // also what the decoder says of the bytes), OUT_OF_RANGE (TOO_LARGE), DATA_LOSS
   // (DIGEST_MISMATCH), those of HoldKey. A key is held only while the row is written, since the

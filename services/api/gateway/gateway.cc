@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/api/gateway/delivery_routes.h"
 #include "services/api/gateway/event_stream.h"
+#include "services/api/gateway/guard.h"
 #include "services/api/gateway/openapi.h"
 #include "services/api/gateway/preconditions.h"
 #include "services/api/gateway/transcoder.h"
@@ -33,15 +34,6 @@ struct UnaryRoute {
   Executor* executor = nullptr;
   std::shared_ptr<const GatewayOptions> options;
 };
-
-absl::StatusOr<Principal> WhoAsks(const GatewayOptions& options, const Request& request) {
-  return options.authenticate ? options.authenticate(request) : Principal::Anonymous();
-}
-
-Response Answer(absl::StatusOr<Response> response, const Request& request) {
-  if (response.ok()) return *std::move(response);
-  return http::ProblemResponse(response.status(), request.context.request_id);
-}
 
 absl::Status CheckJson(const Request& request) {
   const std::string_view given = request.headers.Get("Content-Type");
@@ -175,84 +167,96 @@ Task<absl::StatusOr<Response>> HandleUnary(const UnaryRoute& route, const Princi
   co_return MakeAnswer(request, *std::move(rendered));
 }
 
-absl::Status MountUnary(http::Router& router, const UnaryMethod& method, Executor& executor,
-                        const std::shared_ptr<const GatewayOptions>& options) {
+// What all routes share.
+struct Mounting {
+  http::Router& router;
+  Gate& gate;
+  Executor& executor;
+  std::shared_ptr<const GatewayOptions> options;
+
+  template <typename Serve>
+  absl::Status Add(const Binding& binding, const google::protobuf::MethodDescriptor& method,
+                   const http::RouteOptions& limits, Serve serve) const {
+    return router.Add(
+        binding.http_method, binding.path, limits,
+        Guarded(gate, ScopesNeededFor(method), options->trusted_origins,
+                // Keeps the options, and so the origins.
+                [serve = std::move(serve), kept = options](const Principal& who, Request& request) {
+                  return serve(who, request);
+                }));
+  }
+};
+
+absl::Status MountUnary(const Mounting& mounting, const UnaryMethod& method) {
   http::RouteOptions limits;
-  limits.max_body_bytes = options->max_json_bytes;
-  limits.timeout = options->call_timeout;
+  limits.max_body_bytes = mounting.options->max_json_bytes;
+  limits.timeout = mounting.options->call_timeout;
   SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
   for (const Binding& binding : bindings) {
-    auto route =
-        std::make_shared<const UnaryRoute>(UnaryRoute{method, binding, &executor, options});
-    SR_RETURN_IF_ERROR(router.Add(
-        binding.http_method, binding.path, limits, [route](Request& request) -> Task<Response> {
-          const absl::StatusOr<Principal> who = WhoAsks(*route->options, request);
-          if (!who.ok()) co_return Answer(who.status(), request);
-          absl::StatusOr<Response> response = co_await HandleUnary(*route, *who, request);
-          co_return Answer(std::move(response), request);
-        }));
+    auto route = std::make_shared<const UnaryRoute>(
+        UnaryRoute{method, binding, &mounting.executor, mounting.options});
+    SR_RETURN_IF_ERROR(mounting.Add(binding, *method.descriptor, limits,
+                                    [route](const Principal& who, Request& request) {
+                                      return HandleUnary(*route, who, request);
+                                    }));
   }
   return absl::OkStatus();
 }
 
-absl::Status MountStreamed(http::Router& router, const StreamedMethod& method, Executor& executor,
-                           const std::shared_ptr<ByteBudget>& json_budget,
-                           const std::shared_ptr<const GatewayOptions>& options) {
+Task<absl::StatusOr<Response>> HandleStreamed(const UploadRoute& route, const Principal& who,
+                                              Request& request) {
+  const absl::Status key = ReadIdempotencyKey(request);
+  if (!key.ok()) co_return key;
+  absl::StatusOr<Response> response = co_await HandleUpload(route, who, request);
+  if (response.ok()) MarkReplayed(request, *response);
+  co_return response;
+}
+
+absl::Status MountStreamed(const Mounting& mounting, const StreamedMethod& method,
+                           const std::shared_ptr<ByteBudget>& json_budget) {
   http::RouteOptions limits;
-  limits.max_body_bytes = options->max_upload_request_bytes;
-  limits.timeout = options->upload_timeout;
+  limits.max_body_bytes = mounting.options->max_upload_request_bytes;
+  limits.timeout = mounting.options->upload_timeout;
   SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
   for (const Binding& binding : bindings) {
-    SR_ASSIGN_OR_RETURN(UploadRoute made, MakeUploadRoute(method, binding, options));
-    made.executor = &executor;
+    SR_ASSIGN_OR_RETURN(UploadRoute made, MakeUploadRoute(method, binding, mounting.options));
+    made.executor = &mounting.executor;
     made.json_budget = json_budget;
     auto route = std::make_shared<const UploadRoute>(std::move(made));
-    SR_RETURN_IF_ERROR(router.Add(
-        binding.http_method, binding.path, limits, [route](Request& request) -> Task<Response> {
-          const absl::StatusOr<Principal> who = WhoAsks(*route->options, request);
-          if (!who.ok()) co_return Answer(who.status(), request);
-          const absl::Status key = ReadIdempotencyKey(request);
-          if (!key.ok()) co_return Answer(key, request);
-          absl::StatusOr<Response> response = co_await HandleUpload(*route, *who, request);
-          if (response.ok()) MarkReplayed(request, *response);
-          co_return Answer(std::move(response), request);
-        }));
+    SR_RETURN_IF_ERROR(mounting.Add(binding, *method.descriptor, limits,
+                                    [route](const Principal& who, Request& request) {
+                                      return HandleStreamed(*route, who, request);
+                                    }));
   }
   return absl::OkStatus();
 }
 
-absl::Status MountResponseStream(http::Router& router, const ResponseStreamMethod& method,
-                                 const std::shared_ptr<const GatewayOptions>& options) {
+absl::Status MountResponseStream(const Mounting& mounting, const ResponseStreamMethod& method) {
   http::RouteOptions limits;
   limits.max_body_bytes = 0;
-  limits.timeout = options->watch_timeout;
+  limits.timeout = mounting.options->watch_timeout;
   SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
   for (const Binding& binding : bindings) {
     auto route = std::make_shared<const EventRoute>(EventRoute{method, binding});
-    SR_RETURN_IF_ERROR(
-        router.Add(binding.http_method, binding.path, limits,
-                   [route, options](Request& request) -> Task<Response> {
-                     const absl::StatusOr<Principal> who = WhoAsks(*options, request);
-                     if (!who.ok()) co_return Answer(who.status(), request);
-                     co_return Answer(co_await HandleEvents(*route, *who, request), request);
-                   }));
+    SR_RETURN_IF_ERROR(mounting.Add(binding, *method.descriptor, limits,
+                                    [route](const Principal& who, Request& request) {
+                                      return HandleEvents(*route, who, request);
+                                    }));
   }
   return absl::OkStatus();
 }
 
-absl::Status MountDelivery(http::Router& router, Delivery& delivery,
-                           const std::shared_ptr<const GatewayOptions>& options) {
+absl::Status MountDelivery(const Mounting& mounting, Delivery& delivery) {
   http::RouteOptions limits;
   limits.max_body_bytes = 0;
-  limits.timeout = options->delivery_timeout;
-  return router.Add("GET", "/i/{id}/{file}", limits,
-                    [&delivery, options](Request& request) -> Task<Response> {
-                      const absl::StatusOr<Principal> who = WhoAsks(*options, request);
-                      if (!who.ok()) co_return Answer(who.status(), request);
-                      absl::StatusOr<Response> response =
-                          co_await HandleDelivery(delivery, *options, *who, request);
-                      co_return Answer(std::move(response), request);
-                    });
+  limits.timeout = mounting.options->delivery_timeout;
+  const auto deliver = [&delivery, options = mounting.options](const Principal& who,
+                                                               Request& request) {
+    return HandleDelivery(delivery, *options, who, request);
+  };
+  return mounting.router.Add(
+      "GET", "/i/{id}/{file}", limits,
+      Guarded(mounting.gate, Scope::kRead, mounting.options->trusted_origins, deliver));
 }
 
 absl::Status MountOpenApi(http::Router& router) {
@@ -282,20 +286,18 @@ UploadAnswer DescribeImageUpload(const google::protobuf::Message& response, bool
 }
 
 absl::Status MountGateway(http::Router& router, const MethodTable& table, Delivery& delivery,
-                          Executor& executor, const GatewayOptions& options) {
-  const auto shared = std::make_shared<const GatewayOptions>(options);
+                          Gate& gate, Executor& executor, const GatewayOptions& options) {
+  const Mounting mounting{router, gate, executor, std::make_shared<const GatewayOptions>(options)};
   const auto json_budget = std::make_shared<ByteBudget>(options.json_upload_budget_bytes);
-  for (const UnaryMethod& method : table.unary()) {
-    SR_RETURN_IF_ERROR(MountUnary(router, method, executor, shared));
-  }
+  for (const UnaryMethod& method : table.unary()) SR_RETURN_IF_ERROR(MountUnary(mounting, method));
   for (const StreamedMethod& method : table.streamed()) {
-    SR_RETURN_IF_ERROR(MountStreamed(router, method, executor, json_budget, shared));
+    SR_RETURN_IF_ERROR(MountStreamed(mounting, method, json_budget));
   }
   for (const ResponseStreamMethod& method : table.response_streams()) {
-    SR_RETURN_IF_ERROR(MountResponseStream(router, method, shared));
+    SR_RETURN_IF_ERROR(MountResponseStream(mounting, method));
   }
   SR_RETURN_IF_ERROR(MountOpenApi(router));
-  return MountDelivery(router, delivery, shared);
+  return MountDelivery(mounting, delivery);
 }
 
 }  // namespace stockroom::api

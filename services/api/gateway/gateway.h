@@ -12,15 +12,13 @@
 #include "absl/status/statusor.h"
 #include "services/api/domain/delivery.h"
 #include "services/api/domain/principal.h"
+#include "services/api/handlers/gate.h"
 #include "services/api/handlers/method_table.h"
 #include "services/common/base/executor.h"
 #include "services/common/http/message.h"
 #include "services/common/http/router.h"
 
 namespace stockroom::api {
-
-// Who is asking, from the request's head. UNAUTHENTICATED is answered 401. Must not block.
-using Authenticator = std::function<absl::StatusOr<Principal>(const http::Request&)>;
 
 // How the answer to an upload is to be sent, besides its JSON.
 struct UploadAnswer {
@@ -52,15 +50,16 @@ struct GatewayOptions {
   absl::Duration watch_timeout = absl::Hours(1);
   // How long browsers and CDNs may show a public picture without asking again.
   absl::Duration public_max_age = absl::Seconds(60);
-  Authenticator authenticate;  // everyone is Principal::Anonymous() if empty
+  // Pages of these origins may write where nobody has to log in, besides the gateway's own.
+  std::vector<std::string> trusted_origins;
   DescribeUpload describe_upload = DescribeImageUpload;
 };
 
-// Adds all routes. `delivery` and `executor` must outlive the server; the table is copied. Unary
-// calls that block run on `executor`; when its queue is full the answer is 429 with Retry-After.
-// Errors: conflicting routes, a method option that makes no sense, a method without HTTP rule is
-// left out.
+// Adds all routes. `delivery`, `gate` and `executor` must outlive the server; the table is copied.
+// Unary calls that block run on `executor`; when its queue is full the answer is 429 with
+// Retry-After. Errors: conflicting routes, a method option that makes no sense, a method without
+// HTTP rule is left out.
 absl::Status MountGateway(http::Router& router, const MethodTable& table, Delivery& delivery,
-                          Executor& executor, const GatewayOptions& options);
+                          Gate& gate, Executor& executor, const GatewayOptions& options);
 
 }  // namespace stockroom::api

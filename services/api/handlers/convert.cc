@@ -119,6 +119,10 @@ absl::StatusOr<Description> Describe(const Message& message) {
 
 }  // namespace
 
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
+}
+
 void ToMessage(const Image& image, v1::ImageView view, v1::Image* out) {
   out->set_id(image.id);
   out->set_owner(image.owner);
@@ -141,8 +145,7 @@ void ToMessage(const Image& image, v1::ImageView view, v1::Image* out) {
   out->set_media_type(image.facts.media_type);
   out->set_frames(image.facts.frames);
   if (image.facts.taken_time) {
-    *out->mutable_taken_time() =
-        TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(*image.facts.taken_time));
+    *out->mutable_taken_time() = ToTimestamp(*image.facts.taken_time);
   }
   if (view == v1::FULL) ToMessage(image.analysis, out->mutable_analysis());
   out->set_thumb_hash(ThumbHashOf(image.analysis));
@@ -150,10 +153,8 @@ void ToMessage(const Image& image, v1::ImageView view, v1::Image* out) {
     ToMessage(rendition, image.id, out->add_renditions());
   }
   out->set_original_url("/i/" + image.id + "/original");
-  *out->mutable_create_time() =
-      TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(image.create_time));
-  *out->mutable_update_time() =
-      TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(image.update_time));
+  *out->mutable_create_time() = ToTimestamp(image.create_time);
+  *out->mutable_update_time() = ToTimestamp(image.update_time);
   out->set_revision(image.revision);
 }
 

@@ -1,6 +1,8 @@
 // Between the domain's nouns and the public messages.
 #pragma once
 
+#include <google/protobuf/timestamp.pb.h>
+
 #include <set>
 
 #include "absl/status/statusor.h"
@@ -11,6 +13,8 @@
 #include "stockroom/v1/images.pb.h"
 
 namespace stockroom::api {
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time);
 
 // `view`: FULL, or BASIC for everything but the analysis.
 void ToMessage(const Image& image, v1::ImageView view, v1::Image* out);

@@ -1,12 +1,11 @@
 #include "services/api/handlers/event_handlers.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "services/api/domain/validation.h"
+#include "services/api/handlers/convert.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::api {
@@ -21,8 +20,7 @@ void ToMessage(const Event& event, v1::Event* out) {
   out->set_type(event.type);
   out->set_image_id(event.image_id);
   out->set_revision(event.revision);
-  *out->mutable_time() =
-      google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(event.time));
+  *out->mutable_time() = ToTimestamp(event.time);
 }
 
 // A watch for front ends that only know messages.

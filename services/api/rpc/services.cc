@@ -7,103 +7,115 @@
 #include "services/common/rpc/server_streams.h"
 
 namespace stockroom::api {
-namespace {
-
-// Binds handler, principal and messages into what rpc::RunUnary runs. Authentication (a later
-// issue) finds the principal; until then everybody is anonymous.
-template <typename Handlers, typename Request, typename Response>
-auto Bind(Handlers& handlers,
-          absl::Status (Handlers::*method)(const CallContext&, const Principal&, const Request&,
-                                           Response*),
-          const Request* request, Response* response) {
-  return [&handlers, method, request, response](const CallContext& context) {
-    return (handlers.*method)(context, Principal::Anonymous(), *request, response);
-  };
-}
-
-}  // namespace
-
 grpc::ServerReadReactor<v1::UploadImageRequest>* ImageRpc::UploadImage(
     grpc::CallbackServerContext* context, v1::UploadImageResponse* response) {
   return rpc::ServeReads<v1::UploadImageRequest, v1::UploadImageResponse>(
-      context, deadlines_, response,
-      std::make_shared<UploadReads>(handlers_, Principal::Anonymous()));
+      context, front_.deadlines, response,
+      std::make_shared<UploadReads>(handlers_, front_, CredentialsOf(*context)));
 }
 
 grpc::ServerUnaryReactor* ImageRpc::GetImage(grpc::CallbackServerContext* context,
                                              const v1::GetImageRequest* request,
                                              v1::Image* response) {
-  return rpc::RunUnary(context, executor_, deadlines_,
-                       Bind(handlers_, &ImageHandlers::GetImage, request, response));
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &ImageHandlers::GetImage,
+                    request, response);
 }
 
 grpc::ServerUnaryReactor* ImageRpc::ListImages(grpc::CallbackServerContext* context,
                                                const v1::ListImagesRequest* request,
                                                v1::ListImagesResponse* response) {
-  return rpc::RunUnary(context, executor_, deadlines_,
-                       Bind(handlers_, &ImageHandlers::ListImages, request, response));
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &ImageHandlers::ListImages,
+                    request, response);
 }
 
 grpc::ServerUnaryReactor* ImageRpc::UpdateImage(grpc::CallbackServerContext* context,
                                                 const v1::UpdateImageRequest* request,
                                                 v1::Image* response) {
-  return rpc::RunUnary(context, executor_, deadlines_,
-                       Bind(handlers_, &ImageHandlers::UpdateImage, request, response));
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &ImageHandlers::UpdateImage,
+                    request, response);
 }
 
 grpc::ServerUnaryReactor* ImageRpc::DeleteImage(grpc::CallbackServerContext* context,
                                                 const v1::DeleteImageRequest* request,
                                                 v1::DeleteImageResponse* response) {
-  return rpc::RunUnary(context, executor_, deadlines_,
-                       Bind(handlers_, &ImageHandlers::DeleteImage, request, response));
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &ImageHandlers::DeleteImage,
+                    request, response);
 }
 
 grpc::ServerUnaryReactor* ImageRpc::PutAnalysis(grpc::CallbackServerContext* context,
                                                 const v1::PutAnalysisRequest* request,
                                                 v1::Image* response) {
-  return rpc::RunUnary(context, executor_, deadlines_,
-                       Bind(handlers_, &ImageHandlers::PutAnalysis, request, response));
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &ImageHandlers::PutAnalysis,
+                    request, response);
 }
 
 grpc::ServerUnaryReactor* ImageRpc::ReprocessImages(grpc::CallbackServerContext* context,
                                                     const v1::ReprocessImagesRequest* request,
                                                     v1::ReprocessImagesResponse* response) {
-  return rpc::RunUnary(context, executor_, deadlines_,
-                       Bind(handlers_, &ImageHandlers::ReprocessImages, request, response));
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &ImageHandlers::ReprocessImages,
+                    request, response);
 }
 
 grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* context,
                                                   const v1::SearchImagesRequest* request,
                                                   v1::SearchImagesResponse* response) {
-  auto search = Bind(handlers_, &SearchHandlers::SearchImages, request, response);
-  if (!handlers_.MustWait(*request)) {
-    return rpc::RunUnaryInline(context, deadlines_, std::move(search));
+  Prepare prepare;
+  if (handlers_.MustWait(*request)) {
+    prepare = [this, request](const CallContext& call, auto ready) {
+      handlers_.AwaitPosition(call, *request, std::move(ready));
+    };
   }
-  const auto prepare = [this, request](const CallContext& call, auto ready) {
-    handlers_.AwaitPosition(call, *request, std::move(ready));
-  };
-  return rpc::RunUnaryAfter(context, executor_, deadlines_, prepare, std::move(search));
+  return ServeUnary(front_, context, RunsOn::kReaction, handlers_, &SearchHandlers::SearchImages,
+                    request, response, prepare);
 }
 
 grpc::ServerWriteReactor<v1::WatchResponse>* EventRpc::Watch(grpc::CallbackServerContext* context,
                                                              const v1::WatchRequest* request) {
   return rpc::ServeWrites<v1::WatchResponse>(
-      context, deadlines_,
-      std::make_shared<WatchWrites>(handlers_, Principal::Anonymous(), *request));
+      context, front_.deadlines,
+      std::make_shared<WatchWrites>(handlers_, front_, CredentialsOf(*context), *request));
+}
+
+grpc::ServerUnaryReactor* KeyRpc::CreateApiKey(grpc::CallbackServerContext* context,
+                                               const v1::CreateApiKeyRequest* request,
+                                               v1::CreateApiKeyResponse* response) {
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &KeyHandlers::CreateApiKey,
+                    request, response);
+}
+
+grpc::ServerUnaryReactor* KeyRpc::ListApiKeys(grpc::CallbackServerContext* context,
+                                              const v1::ListApiKeysRequest* request,
+                                              v1::ListApiKeysResponse* response) {
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &KeyHandlers::ListApiKeys,
+                    request, response);
+}
+
+grpc::ServerUnaryReactor* KeyRpc::RevokeApiKey(grpc::CallbackServerContext* context,
+                                               const v1::RevokeApiKeyRequest* request,
+                                               v1::ApiKey* response) {
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &KeyHandlers::RevokeApiKey,
+                    request, response);
+}
+
+grpc::ServerUnaryReactor* KeyRpc::WhoAmI(grpc::CallbackServerContext* context,
+                                         const v1::WhoAmIRequest* request,
+                                         v1::WhoAmIResponse* response) {
+  return ServeUnary(front_, context, RunsOn::kReaction, handlers_, &KeyHandlers::WhoAmI, request,
+                    response);
 }
 
 grpc::ServerUnaryReactor* SystemRpc::Ping(grpc::CallbackServerContext* context,
                                           const v1::PingRequest* request,
                                           v1::PingResponse* response) {
-  return rpc::RunUnaryInline(context, deadlines_,
-                             Bind(handlers_, &SystemHandlers::Ping, request, response));
+  return ServeUnary(front_, context, RunsOn::kReaction, handlers_, &SystemHandlers::Ping, request,
+                    response);
 }
 
 grpc::ServerUnaryReactor* SystemRpc::GetServerInfo(grpc::CallbackServerContext* context,
                                                    const v1::GetServerInfoRequest* request,
                                                    v1::ServerInfo* response) {
-  return rpc::RunUnaryInline(context, deadlines_,
-                             Bind(handlers_, &SystemHandlers::GetServerInfo, request, response));
+  return ServeUnary(front_, context, RunsOn::kReaction, handlers_, &SystemHandlers::GetServerInfo,
+                    request, response);
 }
 
 }  // namespace stockroom::api

@@ -3,12 +3,13 @@
 
 #include "services/api/handlers/event_handlers.h"
 #include "services/api/handlers/image_handlers.h"
+#include "services/api/handlers/key_handlers.h"
 #include "services/api/handlers/search_handlers.h"
 #include "services/api/handlers/system_handlers.h"
-#include "services/common/base/executor.h"
-#include "services/common/rpc/context.h"
+#include "services/api/rpc/front.h"
 #include "stockroom/v1/events.grpc.pb.h"
 #include "stockroom/v1/images.grpc.pb.h"
+#include "stockroom/v1/keys.grpc.pb.h"
 #include "stockroom/v1/search.grpc.pb.h"
 #include "stockroom/v1/system.grpc.pb.h"
 
@@ -16,8 +17,7 @@ namespace stockroom::api {
 
 class ImageRpc final : public v1::ImageService::CallbackService {
  public:
-  ImageRpc(ImageHandlers& handlers, Executor& executor, rpc::DeadlinePolicy deadlines)
-      : handlers_(handlers), executor_(executor), deadlines_(deadlines) {}
+  ImageRpc(ImageHandlers& handlers, const Front& front) : handlers_(handlers), front_(front) {}
 
   grpc::ServerReadReactor<v1::UploadImageRequest>* UploadImage(
       grpc::CallbackServerContext* context, v1::UploadImageResponse* response) override;
@@ -42,14 +42,12 @@ class ImageRpc final : public v1::ImageService::CallbackService {
 
  private:
   ImageHandlers& handlers_;
-  Executor& executor_;
-  const rpc::DeadlinePolicy deadlines_;
+  Front front_;
 };
 
 class SearchRpc final : public v1::SearchService::CallbackService {
  public:
-  SearchRpc(SearchHandlers& handlers, Executor& executor, rpc::DeadlinePolicy deadlines)
-      : handlers_(handlers), executor_(executor), deadlines_(deadlines) {}
+  SearchRpc(SearchHandlers& handlers, const Front& front) : handlers_(handlers), front_(front) {}
 
   grpc::ServerUnaryReactor* SearchImages(grpc::CallbackServerContext* context,
                                          const v1::SearchImagesRequest* request,
@@ -57,27 +55,46 @@ class SearchRpc final : public v1::SearchService::CallbackService {
 
  private:
   SearchHandlers& handlers_;
-  Executor& executor_;
-  const rpc::DeadlinePolicy deadlines_;
+  Front front_;
 };
 
 class EventRpc final : public v1::EventService::CallbackService {
  public:
-  EventRpc(EventHandlers& handlers, rpc::DeadlinePolicy deadlines)
-      : handlers_(handlers), deadlines_(deadlines) {}
+  EventRpc(EventHandlers& handlers, const Front& front) : handlers_(handlers), front_(front) {}
 
   grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext* context,
                                                      const v1::WatchRequest* request) override;
 
  private:
   EventHandlers& handlers_;
-  const rpc::DeadlinePolicy deadlines_;
+  Front front_;
+};
+
+class KeyRpc final : public v1::KeyService::CallbackService {
+ public:
+  KeyRpc(KeyHandlers& handlers, const Front& front) : handlers_(handlers), front_(front) {}
+
+  grpc::ServerUnaryReactor* CreateApiKey(grpc::CallbackServerContext* context,
+                                         const v1::CreateApiKeyRequest* request,
+                                         v1::CreateApiKeyResponse* response) override;
+  grpc::ServerUnaryReactor* ListApiKeys(grpc::CallbackServerContext* context,
+                                        const v1::ListApiKeysRequest* request,
+                                        v1::ListApiKeysResponse* response) override;
+  grpc::ServerUnaryReactor* RevokeApiKey(grpc::CallbackServerContext* context,
+                                         const v1::RevokeApiKeyRequest* request,
+                                         v1::ApiKey* response) override;
+  grpc::ServerUnaryReactor* WhoAmI(grpc::CallbackServerContext* context,
+                                   const v1::WhoAmIRequest* request,
+                                   v1::WhoAmIResponse* response) override;
+
+ private:
+  KeyHandlers& handlers_;
+  Front front_;
 };
 
 class SystemRpc final : public v1::SystemService::CallbackService {
  public:
-  SystemRpc(SystemHandlers& handlers, rpc::DeadlinePolicy deadlines)
-      : handlers_(handlers), deadlines_(deadlines) {}
+  SystemRpc(SystemHandlers& handlers, const Front& front) : handlers_(handlers), front_(front) {}
 
   grpc::ServerUnaryReactor* Ping(grpc::CallbackServerContext* context,
                                  const v1::PingRequest* request,
@@ -88,7 +105,7 @@ class SystemRpc final : public v1::SystemService::CallbackService {
 
  private:
   SystemHandlers& handlers_;
-  const rpc::DeadlinePolicy deadlines_;
+  Front front_;
 };
 
 }  // namespace stockroom::api

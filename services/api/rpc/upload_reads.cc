@@ -14,7 +14,15 @@ constexpr size_t kMaxChunk = 1 << 20;
 void UploadReads::OnOpen(
     std::shared_ptr<rpc::ReadStream<v1::UploadImageRequest, v1::UploadImageResponse>> stream) {
   stream_ = std::move(stream);
-  stream_->Read();
+  // No message is read before it is known whose it is.
+  // The answer may come on another thread, and the stream's end right after it.
+  AdmitCall<v1::UploadImageRequest>(
+      front_, stream_->context(), credentials_,
+      [self = shared_from_this(), opened = stream_](absl::StatusOr<Principal> who) {
+        if (!who.ok()) return opened->Finish(who.status());
+        self->who_ = *std::move(who);
+        opened->Read();
+      });
 }
 
 void UploadReads::OnRead(v1::UploadImageRequest* message) {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "services/api/handlers/image_handlers.h"
+#include "services/api/rpc/front.h"
 #include "services/common/rpc/server_streams.h"
 #include "stockroom/v1/images.pb.h"
 
@@ -14,7 +15,9 @@ namespace stockroom::api {
 class UploadReads final : public rpc::ReadHandler<v1::UploadImageRequest, v1::UploadImageResponse>,
                           public std::enable_shared_from_this<UploadReads> {
  public:
-  UploadReads(ImageHandlers& handlers, Principal who) : handlers_(handlers), who_(std::move(who)) {}
+  // `front` must outlive the call.
+  UploadReads(ImageHandlers& handlers, Front& front, absl::StatusOr<Credentials> credentials)
+      : handlers_(handlers), front_(front), credentials_(std::move(credentials)) {}
 
   void OnOpen(std::shared_ptr<rpc::ReadStream<v1::UploadImageRequest, v1::UploadImageResponse>>
                   stream) override;
@@ -27,7 +30,9 @@ class UploadReads final : public rpc::ReadHandler<v1::UploadImageRequest, v1::Up
   void FinishUpload();
 
   ImageHandlers& handlers_;
-  const Principal who_;
+  Front& front_;
+  const absl::StatusOr<Credentials> credentials_;
+  Principal who_;  // once let in
   std::shared_ptr<rpc::ReadStream<v1::UploadImageRequest, v1::UploadImageResponse>> stream_;
   std::unique_ptr<UploadSession> session_;
 };

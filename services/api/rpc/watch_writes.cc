@@ -6,11 +6,19 @@ namespace stockroom::api {
 
 void WatchWrites::OnOpen(std::shared_ptr<rpc::WriteStream<v1::WatchResponse>> stream) {
   stream_ = std::move(stream);
-  absl::StatusOr<std::shared_ptr<EventWatch>> watch = handlers_.Watch(who_, request_);
-  if (!watch.ok()) return stream_->Finish(watch.status());
-  watch_ = *std::move(watch);
-  on_cancel_ = stream_->context().cancellation->OnCancel([watch = watch_] { watch->End(); });
-  watch_->Begin(WriteIt());
+  // The answer may come on another thread, and the stream's end right after it.
+  AdmitCall<v1::WatchRequest>(
+      front_, stream_->context(), credentials_,
+      [self = shared_from_this(), opened = stream_](absl::StatusOr<Principal> who) {
+        if (!who.ok()) return opened->Finish(who.status());
+        absl::StatusOr<std::shared_ptr<EventWatch>> watch =
+            self->handlers_.Watch(*who, self->request_);
+        if (!watch.ok()) return opened->Finish(watch.status());
+        self->watch_ = *watch;
+        self->on_cancel_ =
+            opened->context().cancellation->OnCancel([held = *watch] { held->End(); });
+        (*watch)->Begin(self->WriteIt());
+      });
 }
 
 EventWatch::Done WatchWrites::WriteIt() {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "services/api/handlers/event_handlers.h"
+#include "services/api/rpc/front.h"
 #include "services/common/rpc/server_streams.h"
 #include "stockroom/v1/events.pb.h"
 
@@ -14,8 +15,13 @@ namespace stockroom::api {
 class WatchWrites final : public rpc::WriteHandler<v1::WatchResponse>,
                           public std::enable_shared_from_this<WatchWrites> {
  public:
-  WatchWrites(EventHandlers& handlers, Principal who, v1::WatchRequest request)
-      : handlers_(handlers), who_(std::move(who)), request_(std::move(request)) {}
+  // `front` must outlive the call.
+  WatchWrites(EventHandlers& handlers, Front& front, absl::StatusOr<Credentials> credentials,
+              v1::WatchRequest request)
+      : handlers_(handlers),
+        front_(front),
+        credentials_(std::move(credentials)),
+        request_(std::move(request)) {}
 
   void OnOpen(std::shared_ptr<rpc::WriteStream<v1::WatchResponse>> stream) override;
   void OnWritten(bool ok) override;
@@ -25,7 +31,8 @@ class WatchWrites final : public rpc::WriteHandler<v1::WatchResponse>,
   EventWatch::Done WriteIt();
 
   EventHandlers& handlers_;
-  const Principal who_;
+  Front& front_;
+  const absl::StatusOr<Credentials> credentials_;
   const v1::WatchRequest request_;
   std::shared_ptr<rpc::WriteStream<v1::WatchResponse>> stream_;
   std::shared_ptr<EventWatch> watch_;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "services/common/base/status.h"
@@ -84,8 +85,8 @@ void ConfigSchema::Integer(std::string key, int64_t* value, int64_t min, int64_t
 
 void ConfigSchema::Real(std::string key, double* value, double min, double max, std::string help) {
   Entry entry{.key = std::move(key), .help = std::move(help)};
-  entry.expected = "a number from " + std::to_string(min) + " to " + std::to_string(max);
-  entry.default_text = std::to_string(*value);
+  entry.expected = absl::StrCat("a number from ", min, " to ", max);
+  entry.default_text = absl::StrCat(*value);
   entry.set_scalar = [value, min, max](std::string_view text) {
     double parsed = 0;
     if (!absl::SimpleAtod(Av(text), &parsed) || std::isnan(parsed)) return Bad("not a number");

@@ -1,24 +1,15 @@
 #include "services/common/base/ids.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 
 #include "services/common/base/mutex.h"
+#include "services/common/base/random.h"
 #include "services/common/base/strings.h"
 
 namespace stockroom {
 namespace {
-
-template <size_t N>
-std::array<uint8_t, N> RandomBytes() {
-  std::array<uint8_t, N> bytes;
-  if (RAND_bytes(bytes.data(), N) != 1) std::abort();  // ids that collide would lose data
-  return bytes;
-}
 
 // (millisecond, counter) of the next id; strictly grows within the process even if the clock does
 // not.
@@ -36,7 +27,7 @@ std::string NewUuidV7(absl::Time now) {
   const uint64_t tick =
       NextTick(static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixMillis(now))));
   std::array<uint8_t, 16> id{};
-  const std::array<uint8_t, 8> random = RandomBytes<8>();
+  const std::string random = RandomBytes(8);
   const uint64_t ms = tick >> 12;
   for (int i = 0; i < 6; ++i) id[i] = static_cast<uint8_t>(ms >> (8 * (5 - i)));
   id[6] = static_cast<uint8_t>(0x70 | ((tick >> 8) & 0x0F));
@@ -59,10 +50,7 @@ bool IsUuid(std::string_view text) {
   return true;
 }
 
-std::string NewRandomId() {
-  const auto bytes = RandomBytes<8>();
-  return ToHex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-}
+std::string NewRandomId() { return ToHex(RandomBytes(8)); }
 
 std::string CleanRequestId(std::string_view from_outside) {
   const auto allowed = [](char c) {

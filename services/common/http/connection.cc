@@ -28,6 +28,12 @@ class InFlight {
   Gauge& gauge_;
 };
 
+std::string AddressOf(const boost::asio::ip::tcp::socket& socket) {
+  boost::system::error_code gone;
+  const auto endpoint = socket.remote_endpoint(gone);
+  return gone ? std::string() : endpoint.address().to_string();
+}
+
 absl::Status Busy(std::string_view what, absl::Duration retry_after) {
   ErrorDetails details;
   details.reason = "SERVER_BUSY";
@@ -53,6 +59,7 @@ struct Connection::Exchange {
 Connection::Connection(boost::asio::ip::tcp::socket socket, ServerState& state, bool reserve)
     : state_(state),
       reserve_(reserve),
+      peer_(AddressOf(socket)),
       strand_(socket.get_executor()),
       transport_(std::make_shared<Transport>(std::move(socket))) {
   state_.Register(this);
@@ -95,6 +102,7 @@ Task<bool> Connection::ServeOne() {
   request.path = exchange.head.path;
   request.query = exchange.head.query;
   request.headers = exchange.head.headers;
+  request.peer = peer_;
   request.context.request_id = CleanRequestId(request.headers.Get("X-Request-Id"));
   request.context.deadline = absl::Now() + RouteOptions().timeout;
   running_ = request.context.cancellation;

@@ -85,6 +85,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   ServerState& state_;
   const bool reserve_;
+  const std::string peer_;
   const boost::asio::any_io_executor strand_;
   std::shared_ptr<Transport> transport_;
   // Waiting for a request's first byte.

@@ -71,6 +71,8 @@ struct Request {
   // What the route's variables matched, decoded, in the order of the template.
   std::vector<std::pair<std::string, std::string>> captures;
   std::string route;  // the template that matched
+  // Address of the other end of the connection, without port; "" if it is gone.
+  std::string peer;
   // Cancelled when the client goes away. The deadline is the route's.
   CallContext context;
   RequestBody* body = nullptr;  // never null while a handler runs

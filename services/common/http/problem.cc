@@ -23,7 +23,8 @@ constexpr ReasonStatus kByReason[] = {
     {"IMAGE_FAILED", 409},           {"IMAGE_NOT_READY", 409},
     {"IDEMPOTENCY_KEY_REUSED", 422}, {"REVISION_MISMATCH", 412},
     {"METHOD_NOT_ALLOWED", 405},     {"PRECONDITION_FAILED", 412},
-    {"RANGE_NOT_SATISFIABLE", 416},  {"REQUEST_TIMEOUT", 408},
+    {"QUOTA_EXCEEDED", 507},         {"RANGE_NOT_SATISFIABLE", 416},
+    {"REQUEST_TIMEOUT", 408},        {"TOO_MANY_KEYS", 409},
     {"UNSUPPORTED_MEDIA_TYPE", 415},
 };
 
@@ -150,6 +151,8 @@ std::string_view ReasonPhrase(int http_status) {
       return "Gateway Timeout";
     case 505:
       return "HTTP Version Not Supported";
+    case 507:
+      return "Insufficient Storage";
     default:
       return "Unknown";
   }
@@ -179,6 +182,13 @@ Response ProblemResponse(const absl::Status& error, std::string_view request_id)
       // Messages may quote what the client sent: bytes that are not UTF-8 are replaced.
       body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   response.headers.Set("Cache-Control", "no-store");
+  if (status == 401) {
+    // RFC 6750, section 3.1: no error code for those who showed nothing.
+    response.headers.Set("WWW-Authenticate",
+                         details.reason == "CREDENTIALS_INVALID"
+                             ? "Bearer realm=\"stockroom\", error=\"invalid_token\""
+                             : "Bearer realm=\"stockroom\"");
+  }
   if (details.retry_after) {
     const int64_t seconds =
         absl::ToInt64Seconds(absl::Ceil(*details.retry_after, absl::Seconds(1)));

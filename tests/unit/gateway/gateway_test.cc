@@ -1,215 +1,7 @@
-#include "services/api/gateway/gateway.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <stockroom/v1/images.pb.h>
-#include <stockroom/v1/search.pb.h>
-
-#include <future>
-
-#include "services/common/base/status.h"
-#include "services/common/http/problem.h"
-#include "services/common/http/server.h"
-#include "tests/unit/http/raw_client.h"
+#include "tests/unit/gateway/gateway_fixture.h"
 
 namespace stockroom::api {
 namespace {
-
-namespace pb = stockroom::v1;
-using http::RawClient;
-using http::RawResponse;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Not;
-
-// What an upload did, as the test sees it.
-struct Uploads {
-  pb::UploadHeader header;
-  std::string bytes;
-  size_t largest_piece = 0;
-  int begun = 0;
-  int finished = 0;
-  std::atomic<int> abandoned = 0;
-  size_t limit = 1 << 30;
-  pb::UploadImageResponse response;
-};
-
-class FakeUpload final : public StreamedCall {
- public:
-  explicit FakeUpload(Uploads& uploads) : uploads_(uploads) {}
-  ~FakeUpload() override {
-    if (!finished_) ++uploads_.abandoned;
-  }
-  void Write(std::string chunk, absl::AnyInvocable<void(absl::Status)> done) override {
-    uploads_.largest_piece = std::max(uploads_.largest_piece, chunk.size());
-    uploads_.bytes += chunk;
-    done(uploads_.bytes.size() > uploads_.limit
-             ? http::MakeError(absl::StatusCode::kOutOfRange, "IMAGE_TOO_LARGE", "too large")
-             : absl::OkStatus());
-  }
-  void Finish(absl::AnyInvocable<void(absl::StatusOr<MessagePtr>)> done) override {
-    finished_ = true;
-    ++uploads_.finished;
-    done(std::make_unique<pb::UploadImageResponse>(uploads_.response));
-  }
-
- private:
-  Uploads& uploads_;
-  bool finished_ = false;
-};
-
-class StringSource final : public ByteSource {
- public:
-  explicit StringSource(std::string bytes) : bytes_(std::move(bytes)) {}
-  void Read(absl::AnyInvocable<void(absl::StatusOr<std::optional<std::string>>)> done) override {
-    if (bytes_.empty()) return done(std::optional<std::string>());
-    std::string piece = bytes_.substr(0, 3);
-    bytes_.erase(0, 3);
-    done(std::optional<std::string>(std::move(piece)));
-  }
-
- private:
-  std::string bytes_;
-};
-
-class FakeDelivery final : public Delivery {
- public:
-  void FindRendition(const CallContext&, const Principal&, const std::string& image_id,
-                     const std::string& preset, const std::string& extension, Found done) override {
-    ++finds;
-    if (image_id != "i1" || preset != "thumb-320" || extension != "jpg") {
-      return done(NotFound("NO_SUCH_PRESET", "no such picture"));
-    }
-    done(found);
-  }
-  void FindOriginal(const CallContext&, const Principal&, const std::string&, Found done) override {
-    ++finds;
-    Deliverable original = found;
-    original.download_name = "na\"ive.jpg";
-    done(original);
-  }
-  void Open(const CallContext&, const Deliverable&, ByteRange range, Opened done) override {
-    ++opens;
-    if (std::exchange(changed_once, false)) return done(absl::AbortedError("changed"));
-    const std::string whole = "0123456789";
-    done(std::make_unique<StringSource>(
-        whole.substr(static_cast<size_t>(range.offset),
-                     range.length == 0 ? std::string::npos : static_cast<size_t>(range.length))));
-  }
-
-  Deliverable found;
-  int finds = 0;
-  int opens = 0;
-  bool changed_once = false;
-};
-
-const google::protobuf::MethodDescriptor* Method(const std::string& name) {
-  static_cast<void>(pb::SearchImagesRequest::descriptor());
-  return google::protobuf::DescriptorPool::generated_pool()->FindMethodByName("stockroom.v1." +
-                                                                              name);
-}
-
-class GatewayTest : public ::testing::Test {
- protected:
-  GatewayTest() {
-    delivery_.found.image_id = "i1";
-    delivery_.found.sha256 = Digest::Of("0123456789");
-    delivery_.found.size = 10;
-    delivery_.found.media_type = "image/jpeg";
-    delivery_.found.modified = absl::FromUnixSeconds(1'600'000'000);
-    uploads_.response.mutable_image()->set_id("i1");
-    uploads_.response.mutable_image()->set_state(pb::PENDING);
-  }
-
-  void Start() {
-    MethodTable table;
-    table.Add(UnaryMethod{Method("ImageService.ListImages"), true,
-                          [this](const CallContext&, const Principal&,
-                                 const google::protobuf::Message&) -> absl::StatusOr<MessagePtr> {
-                            if (hold_.valid()) hold_.wait();
-                            return std::make_unique<pb::ListImagesResponse>(list_);
-                          }});
-    table.Add(
-        UnaryMethod{Method("SearchService.SearchImages"), false,
-                    [this](const CallContext& context, const Principal& who,
-                           const google::protobuf::Message& request) -> absl::StatusOr<MessagePtr> {
-                      request_id_ = context.request_id;
-                      subject_ = who.subject;
-                      query_ = dynamic_cast<const pb::SearchImagesRequest&>(request).q();
-                      return std::make_unique<pb::SearchImagesResponse>();
-                    }});
-    table.Add(UnaryMethod{Method("ImageService.GetImage"), false,
-                          [](const CallContext&, const Principal&,
-                             const google::protobuf::Message&) -> absl::StatusOr<MessagePtr> {
-                            auto image = std::make_unique<pb::Image>();
-                            image->set_revision(3);
-                            return image;
-                          }});
-    table.Add(UnaryMethod{
-        Method("ImageService.UpdateImage"), true,
-        [this](const CallContext& context, const Principal&,
-               const google::protobuf::Message& request) -> absl::StatusOr<MessagePtr> {
-          key_ = context.idempotency_key;
-          if (context.replayed != nullptr) *context.replayed = key_ == "again";
-          const auto& update = dynamic_cast<const pb::UpdateImageRequest&>(request);
-          if (update.if_revision() != 0 && update.if_revision() != 3) {
-            return http::MakeError(absl::StatusCode::kAborted, "REVISION_MISMATCH", "changed");
-          }
-          auto image = std::make_unique<pb::Image>();
-          image->set_revision(4);
-          return image;
-        }});
-    table.Add(StreamedMethod{
-        Method("ImageService.UploadImage"),
-        [this](const CallContext&, const Principal&, const google::protobuf::Message& first)
-            -> absl::StatusOr<std::unique_ptr<StreamedCall>> {
-          ++uploads_.begun;
-          uploads_.header = dynamic_cast<const pb::UploadImageRequest&>(first).header();
-          return std::make_unique<FakeUpload>(uploads_);
-        }});
-    http::Router router;
-    const absl::Status mounted = MountGateway(router, table, delivery_, executor_, options_);
-    ASSERT_TRUE(mounted.ok()) << mounted;
-    http::ServerOptions server;
-    server.listen = "127.0.0.1:0";
-    auto started = http::Server::Start(server, std::move(router), metrics_);
-    ASSERT_TRUE(started.ok()) << started.status();
-    server_ = *std::move(started);
-  }
-
-  RawResponse Ask(const std::string& line, const std::string& headers = "",
-                  const std::string& body = "", bool head_only = false) {
-    RawClient client(server_->port());
-    const std::string length =
-        body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n";
-    return client.Ask(line + " HTTP/1.1\r\nHost: a\r\n" + headers + length + "\r\n" + body,
-                      head_only);
-  }
-  RawResponse Form(const std::string& path, const std::string& body) {
-    return Ask("POST " + path, "Content-Type: multipart/form-data; boundary=XX\r\n", body);
-  }
-
-  static std::string Field(const std::string& name, const std::string& value) {
-    return "--XX\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
-  }
-  static std::string File(const std::string& name, const std::string& bytes) {
-    return "--XX\r\nContent-Disposition: form-data; name=\"" + name +
-           "\"; filename=\"a.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n" + bytes + "\r\n";
-  }
-
-  Metrics metrics_;
-  Executor executor_{{.name = "calls", .threads = 1, .max_queued = 1}, metrics_};
-  FakeDelivery delivery_;
-  Uploads uploads_;
-  GatewayOptions options_;
-  pb::ListImagesResponse list_;
-  std::shared_future<void> hold_;
-  std::string request_id_;
-  std::string subject_;
-  std::string query_;
-  std::string key_;
-  std::unique_ptr<http::Server> server_;
-};
 
 TEST_F(GatewayTest, AnImageHasItsRevisionAsTag) {
   Start();
@@ -280,19 +72,6 @@ TEST_F(GatewayTest, ErrorsAreProblems) {
   EXPECT_THAT(unknown.body, HasSubstr(R"("code":"INVALID_ARGUMENT")"));
   EXPECT_EQ(Ask("POST /v1/search", "Content-Type: text/plain\r\n", "{}").status, 415);
   EXPECT_EQ(Ask("POST /v1/search", "", std::string((1 << 20) + 1, ' ')).status, 413);
-}
-
-TEST_F(GatewayTest, TheAuthenticatorDecidesWhoAsks) {
-  options_.authenticate = [](const http::Request& request) -> absl::StatusOr<Principal> {
-    if (request.headers.Get("Authorization") == "let me in") return Principal{"ann", false};
-    return absl::UnauthenticatedError("who are you?");
-  };
-  Start();
-  EXPECT_EQ(Ask("GET /v1/search").status, 401);
-  EXPECT_EQ(Ask("POST /images", "", "x").status, 401);
-  EXPECT_EQ(uploads_.begun, 0);
-  EXPECT_EQ(Ask("GET /v1/search", "Authorization: let me in\r\n").status, 200);
-  EXPECT_EQ(subject_, "ann");
 }
 
 TEST_F(GatewayTest, AFullQueueSaysWhenToComeBack) {
@@ -535,11 +314,13 @@ TEST(Gateway, RefusesToStartWithConflictingRoutes) {
   Metrics metrics;
   Executor executor({.name = "x", .threads = 1, .max_queued = 1}, metrics);
   FakeDelivery delivery;
+  RateLimiter limiter({}, metrics);
+  Gate gate(EverybodyIsAnonymous(), limiter, metrics);
   MethodTable table;
   table.Add(UnaryMethod{Method("ImageService.ListImages"), false, nullptr});
   table.Add(UnaryMethod{Method("ImageService.ListImages"), false, nullptr});
   http::Router router;
-  EXPECT_EQ(MountGateway(router, table, delivery, executor, {}).code(),
+  EXPECT_EQ(MountGateway(router, table, delivery, gate, executor, {}).code(),
             absl::StatusCode::kAlreadyExists);
 }
 

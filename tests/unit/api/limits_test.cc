@@ -1,0 +1,116 @@
+// Limits of each caller: requests and quotas.
+#include <gtest/gtest.h>
+
+#include "services/api/domain/rate_limiter.h"
+#include "services/common/base/status.h"
+#include "tests/unit/api/backstage.h"
+
+namespace stockroom::api {
+namespace {
+
+const absl::Time kNoon = absl::FromUnixSeconds(1'700'000'000);
+
+TEST(RateLimiter, AllowsABurstAndThenTheRate) {
+  Metrics metrics;
+  RateLimiter limiter({.per_second = 2, .burst = 3}, metrics);
+  for (int left = 2; left >= 0; --left) {
+    const RateLimiter::Decision decision = limiter.Take("ann", kNoon);
+    EXPECT_TRUE(decision.allowed);
+    EXPECT_EQ(decision.limit, 3);
+    EXPECT_EQ(decision.remaining, left);
+  }
+  const RateLimiter::Decision refused = limiter.Take("ann", kNoon);
+  EXPECT_FALSE(refused.allowed);
+  EXPECT_EQ(refused.remaining, 0);
+  EXPECT_EQ(refused.retry_after, absl::Milliseconds(500));
+  EXPECT_EQ(refused.reset, absl::Milliseconds(1500));
+  EXPECT_FALSE(limiter.Take("ann", kNoon + absl::Milliseconds(499)).allowed);
+  EXPECT_TRUE(limiter.Take("ann", kNoon + absl::Milliseconds(500)).allowed);
+  EXPECT_FALSE(limiter.Take("ann", kNoon + absl::Milliseconds(500)).allowed);
+}
+
+TEST(RateLimiter, CallersDoNotDisturbOneAnother) {
+  Metrics metrics;
+  RateLimiter limiter({.per_second = 1, .burst = 1}, metrics);
+  EXPECT_TRUE(limiter.Take("ann", kNoon).allowed);
+  EXPECT_TRUE(limiter.Take("ben", kNoon).allowed);
+  EXPECT_FALSE(limiter.Take("ann", kNoon).allowed);
+}
+
+TEST(RateLimiter, WaitingDoesNotSaveUpMoreThanTheBurst) {
+  Metrics metrics;
+  RateLimiter limiter({.per_second = 10, .burst = 2}, metrics);
+  EXPECT_TRUE(limiter.Take("ann", kNoon).allowed);
+  const absl::Time later = kNoon + absl::Hours(1);
+  EXPECT_TRUE(limiter.Take("ann", later).allowed);
+  EXPECT_TRUE(limiter.Take("ann", later).allowed);
+  EXPECT_FALSE(limiter.Take("ann", later).allowed);
+}
+
+TEST(RateLimiter, RemembersABoundedNumberOfCallers) {
+  Metrics metrics;
+  RateLimiter limiter({.per_second = 1, .burst = 1, .max_callers = 10}, metrics);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(limiter.Take(std::to_string(i), kNoon).allowed);
+  EXPECT_LE(metrics.GetGauge("stockroom_rate_limited_callers", "").value(), 10);
+}
+
+class QuotasTest : public Backstage {
+ protected:
+  absl::StatusOr<UploadResult> UploadWith(Quotas& quotas, const std::string& bytes,
+                                          const Principal& who = Anna()) {
+    api::Uploads uploads({.max_bytes = 1000, .quotas = &quotas}, blobs_, *store_, completions_,
+                         executor_, Clock::Real(), metrics_);
+    auto session = uploads.Begin(Call(), who, {});
+    if (!session.ok()) return session.status();
+    if (absl::Status written = Write(**session, bytes); !written.ok()) return written;
+    return Finish(**session);
+  }
+  FakeClock clock_{kNoon};
+};
+
+TEST_F(QuotasTest, AnOwnerKeepsNoMoreImagesThanAllowed) {
+  Quotas quotas({.max_images = 2}, *store_, clock_);
+  EXPECT_TRUE(UploadWith(quotas, Png("1")).ok());
+  EXPECT_TRUE(UploadWith(quotas, Png("2")).ok());
+  const auto refused = UploadWith(quotas, Png("3"));
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  const ErrorDetails details = DetailsOf(refused.status());
+  EXPECT_EQ(details.reason, "QUOTA_EXCEEDED");
+  EXPECT_EQ(details.metadata.at("limit"), "2");
+  EXPECT_EQ(ImageCount(), 2u);
+  EXPECT_TRUE(UploadWith(quotas, Png("3"), Ben()).ok());
+}
+
+TEST_F(QuotasTest, AnOwnerKeepsNoMoreBytesThanAllowed) {
+  const std::string picture = Png("12");  // of ten bytes
+  Quotas quotas({.max_bytes = 20}, *store_, clock_);
+  EXPECT_TRUE(UploadWith(quotas, picture).ok());
+  EXPECT_FALSE(UploadWith(quotas, Png("123")).ok());
+  EXPECT_TRUE(UploadWith(quotas, Png("34")).ok());
+  EXPECT_FALSE(UploadWith(quotas, Png("5")).ok());
+}
+
+TEST_F(QuotasTest, RoomIsFoundAgainAfterADeletion) {
+  Quotas quotas({.max_images = 1}, *store_, clock_);
+  const auto stored = UploadWith(quotas, Png("1"));
+  ASSERT_TRUE(stored.ok());
+  EXPECT_FALSE(UploadWith(quotas, Png("2")).ok());
+  const auto anyone = [](const Image&) { return absl::OkStatus(); };
+  ASSERT_TRUE(store_->DeleteImage(stored->image.id, kNoon, anyone).ok());
+  clock_.Advance(absl::Seconds(31));
+  EXPECT_TRUE(UploadWith(quotas, Png("2")).ok());
+}
+
+TEST_F(QuotasTest, WhatATokenSaysWinsOverWhatTheRequestSays) {
+  Principal who = Anna();
+  who.attributes = {{"tenant", "7"}};
+  UploadRequest request;
+  request.described.attributes = {{"tenant", "8"}, {"shelf", "b"}};
+  const auto stored = Upload(Png("1"), std::move(request), who);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(stored->image.described.attributes,
+            (std::map<std::string, std::string>{{"tenant", "7"}, {"shelf", "b"}}));
+}
+
+}  // namespace
+}  // namespace stockroom::api
