@@ -21,6 +21,15 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
                   "browser; * for all. None: only pages of the gateway's own origin.");
   schema.Integer("gateway.max_connections", &o.http_max_connections, 1, 1'000'000,
                  "Open connections; each costs a descriptor and about 20 KiB. Past it: 503.");
+  schema.Integer("gateway.min_bytes_per_second", &o.http_min_bytes_per_second, 0, 1 << 30,
+                 "Slower senders of bodies and takers of answers are cut off, after 10 s of grace: "
+                 "they would hold their connection for ever. 0: only pauses of 30 s are.");
+  DeclareTls(schema, "gateway.tls_", "client_ca", &o.http_tls, "TLS of the REST gateway.",
+             "PEM file of the authorities that clients' certificates must be from. Empty: clients "
+             "need none.");
+  DeclareTls(schema, "rpc.tls_", "client_ca", &o.rpc_tls, "TLS of the public gRPC API.",
+             "PEM file of the authorities that clients' certificates must be from. Empty: clients "
+             "need none.");
   schema.Boolean("allow_anonymous", &o.allow_anonymous,
                  "Allow addresses other than loopback although nobody has to log in.");
 }
@@ -58,12 +67,19 @@ void DeclareParts(ConfigSchema& schema, Options& o) {
   schema.Text("fileserver.address", &o.fileserver_address, "gRPC address of the file server.");
   schema.Integer("fileserver.connections", &o.fileserver_connections, 1, 64,
                  "Connections to the file server; calls go round over them.");
+  schema.Text("fileserver.tls_name", &o.fileserver_tls_name,
+              "Name that the file server's certificate must have; empty: the host of its address.");
   schema.TextList("workers.addresses", &o.worker_addresses,
                   "Image workers, host:port each. Every address a name has is a worker.");
   schema.Integer("workers.streams", &o.worker_streams, 1, 64,
                  "Streams to each worker, each on a connection of its own.");
   schema.Duration("workers.lookup_every", &o.worker_lookup_every, absl::Milliseconds(100),
                   absl::Hours(1), "How often worker names are looked up again.");
+  schema.Text("workers.tls_name", &o.worker_tls_name,
+              "Name that workers' certificates must have; empty: the host of their address.");
+  DeclareTls(schema, "tls.", "ca", &o.tls,
+             "Mutual TLS of the connections to file server and workers.",
+             "PEM file of the authorities that their certificates must be from.");
 }
 
 void DeclareWork(ConfigSchema& schema, Options& o) {
@@ -132,6 +148,9 @@ ConfigSchema SchemaFor(Options& options) {
 absl::Status Validate(const Options& options) {
   SR_RETURN_IF_ERROR(CheckMayBind("rpc.listen", options.rpc_listen, options.allow_anonymous));
   SR_RETURN_IF_ERROR(CheckMayBind("gateway.listen", options.http_listen, options.allow_anonymous));
+  SR_RETURN_IF_ERROR(CheckTlsPair("gateway.tls_", "client_ca", options.http_tls));
+  SR_RETURN_IF_ERROR(CheckTlsPair("rpc.tls_", "client_ca", options.rpc_tls));
+  SR_RETURN_IF_ERROR(CheckMutualTls("tls.", options.tls));
   if (options.database_driver == "sqlite" && options.database_path.empty()) {
     return InvalidField("database.path", "must name a file");
   }
