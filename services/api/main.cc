@@ -155,9 +155,9 @@ absl::Status Serve(const Options& options, const std::string& profile) {
       const std::unique_ptr<http::Server> http_server,
       http::Server::Start({.listen = options.http_listen,
                            .threads = static_cast<int>(options.http_threads),
-                           .max_connections = static_cast<int>(options.http_max_connections),
                            .min_bytes_per_second = options.http_min_bytes_per_second,
                            .tls = options.http_tls,
+                           .max_connections = static_cast<int>(options.http_max_connections),
                            .cors = {.origins = options.cors_origins}},
                           std::move(router), metrics));
 

@@ -15,6 +15,7 @@ namespace stockroom::http {
 namespace {
 
 constexpr size_t kHeadRead = 8 << 10;
+constexpr absl::Duration kGoodbyeInDrain = absl::Milliseconds(100);
 
 // Counts a request while it runs.
 class InFlight {
@@ -83,7 +84,8 @@ Task<void> Connection::Run(std::shared_ptr<Connection> self) {
   }
   bool more = true;
   while (more) more = co_await self->ServeOne();
-  co_await self->transport_->Goodbye(state.options.linger);
+  // Drains do not wait for the goodbyes of clients, who may be idle for a minute.
+  co_await self->transport_->Goodbye(self->draining() ? kGoodbyeInDrain : state.options.linger);
 }
 
 void Connection::Drain() {
