@@ -141,6 +141,7 @@ TEST_F(AbuseTest, AConnectionServesABoundedNumberOfRequests) {
 
 TEST_F(AbuseTest, ManyConnectionsThatDripTheirHeadsAreCutOffAndOthersAreServed) {
   options_.header_deadline = absl::Milliseconds(200);
+  options_.linger = absl::Milliseconds(10);
   Start();
   std::vector<std::unique_ptr<RawClient>> slow;
   for (int i = 0; i < 200; ++i) {
