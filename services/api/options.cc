@@ -12,6 +12,9 @@ namespace {
 void DeclareAddresses(ConfigSchema& schema, Options& o) {
   schema.Text("rpc.listen", &o.rpc_listen, "Address of the public gRPC API, host:port.");
   schema.Boolean("rpc.reflection", &o.reflection, "Serve gRPC reflection, for grpcurl.");
+  DeclareTls(schema, "rpc.tls_", "client_ca", &o.rpc_tls, "TLS of the public gRPC API.",
+             "PEM file of the authorities that clients' certificates must be from. Empty: clients "
+             "need none.");
   schema.Text("gateway.listen", &o.http_listen,
               "Address of the REST gateway, which also serves /healthz, /readyz and /metrics.");
   schema.Integer("gateway.threads", &o.http_threads, 1, 64,
@@ -25,9 +28,6 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
                  "Slower senders of bodies and takers of answers are cut off, after 10 s of grace: "
                  "they would hold their connection for ever. 0: only pauses of 30 s are.");
   DeclareTls(schema, "gateway.tls_", "client_ca", &o.http_tls, "TLS of the REST gateway.",
-             "PEM file of the authorities that clients' certificates must be from. Empty: clients "
-             "need none.");
-  DeclareTls(schema, "rpc.tls_", "client_ca", &o.rpc_tls, "TLS of the public gRPC API.",
              "PEM file of the authorities that clients' certificates must be from. Empty: clients "
              "need none.");
   schema.Boolean("allow_anonymous", &o.allow_anonymous,
