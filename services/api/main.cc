@@ -55,15 +55,19 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   SR_ASSIGN_OR_RETURN(const std::unique_ptr<MetadataStore> store, OpenStore(options, metrics));
   StoreClock clock(*store, Clock::Real());
   SR_RETURN_IF_ERROR(clock.Refresh());
+  SR_ASSIGN_OR_RETURN(const std::shared_ptr<rpc::TlsCertificates> tls,
+                      rpc::TlsCertificates::Start(options.tls, {.use = "internal"}, metrics));
   RemoteBlobClient blobs({.target = options.fileserver_address,
-                          .connections = static_cast<int>(options.fileserver_connections)},
+                          .connections = static_cast<int>(options.fileserver_connections),
+                          .tls = {tls, options.fileserver_tls_name}},
                          metrics);
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<GrpcWorkerPool> workers,
       GrpcWorkerPool::Create({.api_id = api_id,
                               .targets = options.worker_addresses,
                               .streams_per_worker = static_cast<int>(options.worker_streams),
-                              .lookup_every = options.worker_lookup_every},
+                              .lookup_every = options.worker_lookup_every,
+                              .tls = {tls, options.worker_tls_name}},
                              timers, metrics));
 
   MemorySearchIndex index(metrics);
@@ -153,10 +157,13 @@ absl::Status Serve(const Options& options, const std::string& profile) {
       {gate, executor, {.default_timeout = kLongestWatch, .max_timeout = kLongestWatch}});
   KeyRpc key_rpc(key_handlers, front);
   SystemRpc system_rpc(system_handlers, front);
+  SR_ASSIGN_OR_RETURN(const std::shared_ptr<rpc::TlsCertificates> rpc_tls,
+                      rpc::TlsCertificates::Start(options.rpc_tls, {.use = "rpc"}, metrics));
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> rpc_server,
-      rpc::Server::Start({.listen = options.rpc_listen, .reflection = options.reflection},
-                         {&image_rpc, &search_rpc, &event_rpc, &key_rpc, &system_rpc}));
+      rpc::Server::Start(
+          {.listen = options.rpc_listen, .reflection = options.reflection, .tls = rpc_tls},
+          {&image_rpc, &search_rpc, &event_rpc, &key_rpc, &system_rpc}));
 
   http::Router router;
   SR_RETURN_IF_ERROR(http::MountOperational(router, metrics, [&] {
@@ -173,6 +180,8 @@ absl::Status Serve(const Options& options, const std::string& profile) {
       const std::unique_ptr<http::Server> http_server,
       http::Server::Start({.listen = options.http_listen,
                            .threads = static_cast<int>(options.http_threads),
+                           .min_bytes_per_second = options.http_min_bytes_per_second,
+                           .tls = options.http_tls,
                            .max_connections = static_cast<int>(options.http_max_connections),
                            .cors = {.origins = options.cors_origins}},
                           std::move(router), metrics));

@@ -13,6 +13,9 @@ namespace {
 void DeclareAddresses(ConfigSchema& schema, Options& o) {
   schema.Text("rpc.listen", &o.rpc_listen, "Address of the public gRPC API, host:port.");
   schema.Boolean("rpc.reflection", &o.reflection, "Serve gRPC reflection, for grpcurl.");
+  DeclareTls(schema, "rpc.tls_", "client_ca", &o.rpc_tls, "TLS of the public gRPC API.",
+             "PEM file of the authorities that clients' certificates must be from. Empty: clients "
+             "need none.");
   schema.Text("gateway.listen", &o.http_listen,
               "Address of the REST gateway, which also serves /healthz, /readyz and /metrics.");
   schema.Integer("gateway.threads", &o.http_threads, 1, 64,
@@ -22,6 +25,12 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
                   "browser; * for all. None: only pages of the gateway's own origin.");
   schema.Integer("gateway.max_connections", &o.http_max_connections, 1, 1'000'000,
                  "Open connections; each costs a descriptor and about 20 KiB. Past it: 503.");
+  schema.Integer("gateway.min_bytes_per_second", &o.http_min_bytes_per_second, 0, 1 << 30,
+                 "Slower senders of bodies and takers of answers are cut off, after 10 s of grace: "
+                 "they would hold their connection for ever. 0: only pauses of 30 s are.");
+  DeclareTls(schema, "gateway.tls_", "client_ca", &o.http_tls, "TLS of the REST gateway.",
+             "PEM file of the authorities that clients' certificates must be from. Empty: clients "
+             "need none.");
   schema.Boolean("allow_anonymous", &o.allow_anonymous,
                  "Allow addresses other than loopback although callers who show nothing may write "
                  "(auth.anonymous).");
@@ -70,12 +79,19 @@ void DeclareParts(ConfigSchema& schema, Options& o) {
   schema.Text("fileserver.address", &o.fileserver_address, "gRPC address of the file server.");
   schema.Integer("fileserver.connections", &o.fileserver_connections, 1, 64,
                  "Connections to the file server; calls go round over them.");
+  schema.Text("fileserver.tls_name", &o.fileserver_tls_name,
+              "Name that the file server's certificate must have; empty: the host of its address.");
   schema.TextList("workers.addresses", &o.worker_addresses,
                   "Image workers, host:port each. Every address a name has is a worker.");
   schema.Integer("workers.streams", &o.worker_streams, 1, 64,
                  "Streams to each worker, each on a connection of its own.");
   schema.Duration("workers.lookup_every", &o.worker_lookup_every, absl::Milliseconds(100),
                   absl::Hours(1), "How often worker names are looked up again.");
+  schema.Text("workers.tls_name", &o.worker_tls_name,
+              "Name that workers' certificates must have; empty: the host of their address.");
+  DeclareTls(schema, "tls.", "ca", &o.tls,
+             "Mutual TLS of the connections to file server and workers.",
+             "PEM file of the authorities that their certificates must be from.");
 }
 
 void DeclareWork(ConfigSchema& schema, Options& o) {
@@ -157,6 +173,9 @@ absl::Status Validate(const Options& options) {
   const bool anywhere = options.allow_anonymous || !strangers_write;
   SR_RETURN_IF_ERROR(CheckMayBind("rpc.listen", options.rpc_listen, anywhere));
   SR_RETURN_IF_ERROR(CheckMayBind("gateway.listen", options.http_listen, anywhere));
+  SR_RETURN_IF_ERROR(CheckTlsPair("gateway.tls_", "client_ca", options.http_tls));
+  SR_RETURN_IF_ERROR(CheckTlsPair("rpc.tls_", "client_ca", options.rpc_tls));
+  SR_RETURN_IF_ERROR(CheckMutualTls("tls.", options.tls));
   if (options.database_driver == "sqlite" && options.database_path.empty()) {
     return InvalidField("database.path", "must name a file");
   }

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "services/api/domain/principal.h"
 #include "services/api/domain/worker_pool.h"
+#include "services/common/base/certificates.h"
 #include "services/common/base/config.h"
 
 namespace stockroom::api {
@@ -17,9 +18,12 @@ namespace stockroom::api {
 struct Options {
   std::string rpc_listen = "127.0.0.1:50051";
   bool reflection = false;
+  TlsFiles rpc_tls;
   std::string http_listen = "127.0.0.1:8080";
   int64_t http_threads = 2;
   int64_t http_max_connections = 2048;
+  int64_t http_min_bytes_per_second = 1 << 10;
+  TlsFiles http_tls;
   std::vector<std::string> cors_origins;
   bool allow_anonymous = false;
 
@@ -42,9 +46,12 @@ struct Options {
 
   std::string fileserver_address = "127.0.0.1:50053";
   int64_t fileserver_connections = 2;
+  std::string fileserver_tls_name;
+  TlsFiles tls;
 
   std::vector<std::string> worker_addresses = {"127.0.0.1:50061"};
   int64_t worker_streams = 2;
+  std::string worker_tls_name;
   absl::Duration worker_lookup_every = absl::Seconds(5);
 
   int64_t max_upload_bytes = 200 << 20;

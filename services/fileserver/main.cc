@@ -43,9 +43,11 @@ absl::Status Serve(const Options& options) {
                     metrics);
   const std::unique_ptr<grpc::Service> service =
       MakeBlobService(blobs, renditions, executor, rpc::DeadlinePolicy{});
+  SR_ASSIGN_OR_RETURN(const std::shared_ptr<rpc::TlsCertificates> tls,
+                      rpc::TlsCertificates::Start(options.tls, {.use = "internal"}, metrics));
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> server,
-      rpc::Server::Start({.listen = options.listen, .reflection = options.reflection},
+      rpc::Server::Start({.listen = options.listen, .reflection = options.reflection, .tls = tls},
                          {service.get()}));
   HealthProbe probe(
       *disk, options.probe_interval,

@@ -16,6 +16,8 @@ ConfigSchema SchemaFor(Options& options) {
   schema.Boolean("allow_anonymous", &options.allow_anonymous,
                  "Allow addresses other than loopback although nobody has to log in.");
   schema.Boolean("grpc.reflection", &options.reflection, "Serve gRPC reflection, for grpcurl.");
+  DeclareTls(schema, "tls.", "ca", &options.tls, "Mutual TLS of the gRPC port.",
+             "PEM file of the authorities that clients' certificates must be from.");
   schema.Integer("limits.max_blob_bytes", &options.max_blob_bytes, 1, kMost, "Largest original.");
   schema.Integer("limits.max_rendition_bytes", &options.max_rendition_bytes, 1, int64_t{1} << 30,
                  "Largest rendition.");
@@ -45,6 +47,7 @@ ConfigSchema SchemaFor(Options& options) {
 absl::Status Validate(const Options& options) {
   SR_RETURN_IF_ERROR(CheckMayBind("listen", options.listen, options.allow_anonymous));
   SR_RETURN_IF_ERROR(CheckMayBind("http.listen", options.http_listen, options.allow_anonymous));
+  SR_RETURN_IF_ERROR(CheckMutualTls("tls.", options.tls));
   if (options.data_dir.empty()) return InvalidField("data_dir", "must name a directory");
   return absl::OkStatus();
 }

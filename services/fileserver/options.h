@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/common/base/certificates.h"
 #include "services/common/base/config.h"
 
 namespace stockroom::fileserver {
@@ -16,6 +17,7 @@ struct Options {
   std::string data_dir = "var/fileserver";
   bool allow_anonymous = false;
   bool reflection = false;
+  TlsFiles tls;
 
   int64_t max_blob_bytes = int64_t{1} << 30;
   int64_t max_rendition_bytes = int64_t{64} << 20;

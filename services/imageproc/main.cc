@@ -47,8 +47,11 @@ absl::Status Serve(const Options& options) {
                                           .spares = static_cast<int>(options.decoder_spares),
                                           .memory_bytes = options.decoder_memory_bytes},
                                          metrics));
+  SR_ASSIGN_OR_RETURN(const std::shared_ptr<rpc::TlsCertificates> tls,
+                      rpc::TlsCertificates::Start(options.tls, {.use = "internal"}, metrics));
   RemoteBlobClient blobs({.target = options.fileserver_address,
-                          .connections = static_cast<int>(options.fileserver_connections)},
+                          .connections = static_cast<int>(options.fileserver_connections),
+                          .tls = {tls, options.fileserver_tls_name}},
                          metrics);
   JobRunner runner(
       blobs, *decoders,
@@ -63,7 +66,8 @@ absl::Status Serve(const Options& options) {
                       runner, metrics);
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> server,
-      rpc::Server::Start({.listen = options.listen, .reflection = options.reflection}, {&service}));
+      rpc::Server::Start({.listen = options.listen, .reflection = options.reflection, .tls = tls},
+                         {&service}));
   std::atomic<bool> draining = false;
   SR_ASSIGN_OR_RETURN(const std::unique_ptr<http::Server> http,
                       StartHttp(options, *decoders, draining, metrics));

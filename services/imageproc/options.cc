@@ -20,6 +20,11 @@ ConfigSchema SchemaFor(Options& options) {
               "The file server's gRPC address, host:port or a gRPC name such as dns:///name:port.");
   schema.Integer("fileserver.connections", &options.fileserver_connections, 1, 64,
                  "Connections to the file server.");
+  schema.Text("fileserver.tls_name", &options.fileserver_tls_name,
+              "Name that the file server's certificate must have; empty: the host of its address.");
+  DeclareTls(schema, "tls.", "ca", &options.tls,
+             "Mutual TLS of the gRPC port and of the connections to the file server.",
+             "PEM file of the authorities that the certificates of others must be from.");
   schema.Integer("slots.decoders", &options.decoders, 0, 1024,
                  "Images decoded at one time; 0: one for each core.");
   schema.Integer("slots.prefetch", &options.prefetch, 0, 1024,
@@ -53,6 +58,7 @@ int DecodersOf(const Options& options) {
 absl::Status Validate(const Options& options) {
   SR_RETURN_IF_ERROR(CheckMayBind("listen", options.listen, options.allow_anonymous));
   SR_RETURN_IF_ERROR(CheckMayBind("http.listen", options.http_listen, options.allow_anonymous));
+  SR_RETURN_IF_ERROR(CheckMutualTls("tls.", options.tls));
   if (options.fileserver_address.empty()) {
     return InvalidField("fileserver.address", "must name the file server");
   }

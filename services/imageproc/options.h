@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/common/base/certificates.h"
 #include "services/common/base/config.h"
 
 namespace stockroom::imageproc {
@@ -15,9 +16,11 @@ struct Options {
   std::string http_listen = "127.0.0.1:8091";
   bool allow_anonymous = false;
   bool reflection = false;
+  TlsFiles tls;
 
   std::string fileserver_address = "127.0.0.1:50053";
   int64_t fileserver_connections = 2;
+  std::string fileserver_tls_name;
 
   int64_t decoders = 0;
   int64_t prefetch = 1;

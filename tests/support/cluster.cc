@@ -38,6 +38,8 @@ Cluster::Cluster(Options options) : options_(std::move(options)) {
   fileserver.command = {binaries_ + "/stockroom-fileserver", "--listen=" + Port(blob_port),
                         "--http.listen=" + Port(fileserver.http_port),
                         "--data_dir=" + directory_ + "/fileserver", "--limits.reserve_bytes=0"};
+  fileserver.command.insert(fileserver.command.end(), options_.fileserver_flags.begin(),
+                            options_.fileserver_flags.end());
   processes_["fileserver"] = fileserver;
 
   std::string addresses;
@@ -81,7 +83,7 @@ Cluster::Cluster(Options options) : options_(std::move(options)) {
 void Cluster::AddApi(int index, const std::vector<std::string>& shared) {
   rpc_ports_.push_back(FreePort());
   gateway_ports_.push_back(FreePort());
-  Process api{.http_port = gateway_ports_.back()};
+  Process api{.http_port = gateway_ports_.back(), .tls = options_.gateway_tls};
   api.command = {binaries_ + "/stockroom-api", "--rpc.listen=" + Port(rpc_ports_.back()),
                  "--gateway.listen=" + Port(gateway_ports_.back())};
   api.command.insert(api.command.end(), shared.begin(), shared.end());
@@ -112,7 +114,8 @@ absl::Status Cluster::Start(const std::string& name) {
     ::_exit(127);
   }
   process.pid = child;
-  const std::string url = "http://" + Port(process.http_port) + "/readyz";
+  const std::string url =
+      (process.tls ? "-k https://" : "http://") + Port(process.http_port) + "/readyz";
   const absl::Time end = absl::Now() + absl::Seconds(30);
   while (absl::Now() < end) {
     if (Curl("--max-time 2 " + url).status == 200) return absl::OkStatus();

@@ -35,6 +35,9 @@ class Cluster {
     // More flags for every process of a kind.
     std::vector<std::string> api_flags;
     std::vector<std::string> worker_flags;
+    std::vector<std::string> fileserver_flags;
+    // The api's flags give the gateway TLS.
+    bool gateway_tls = false;
   };
   // Folder of the binaries: build/<preset>/bin, found beside this test's own.
   explicit Cluster(Options options);
@@ -61,8 +64,10 @@ class Cluster {
   }
   // http://127.0.0.1:port
   std::string gateway(int api = 0) const {
-    return "http://127.0.0.1:" + std::to_string(gateway_ports_.at(api));
+    return std::string(options_.gateway_tls ? "https" : "http") +
+           "://127.0.0.1:" + std::to_string(gateway_ports_.at(api));
   }
+  int gateway_port(int api = 0) const { return gateway_ports_.at(api); }
   int apis() const { return options_.apis; }
   // Null without Options::mariadb.
   MariaDb* mariadb() { return mariadb_.get(); }
@@ -75,6 +80,7 @@ class Cluster {
     pid_t pid = 0;
     std::vector<std::string> command;
     int http_port = 0;
+    bool tls = false;
   };
 
   void AddApi(int index, const std::vector<std::string>& shared);

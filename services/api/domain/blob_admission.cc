@@ -22,6 +22,7 @@ absl::Status Collected() {
 CallContext OwnContext(const CallContext& context) {
   CallContext own = CallContext::WithTimeout(kTouchTimeout);
   own.request_id = context.request_id;
+  own.trace = context.trace;
   return own;
 }
 

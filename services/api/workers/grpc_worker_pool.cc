@@ -71,7 +71,7 @@ void GrpcWorkerPool::LookUpForever() {
   Core& core = *core_;
   std::map<std::string, std::set<std::string>> known;  // target to its addresses
   for (;;) {
-    std::set<std::string> wanted;
+    std::map<std::string, rpc::PeerTls> wanted;  // by address
     for (const std::string& target : core.options.targets) {
       const absl::StatusOr<std::set<std::string>> found = LookUpAddresses(target);
       // A name server that is away for a moment takes no worker away.
@@ -80,7 +80,9 @@ void GrpcWorkerPool::LookUpForever() {
       } else {
         LogWarning("workers can not be looked up", {{"target", target}, {"error", found.status()}});
       }
-      wanted.insert(known[target].begin(), known[target].end());
+      rpc::PeerTls tls = core.options.tls;
+      if (tls.name.empty()) tls.name = ParseHostPort(target)->host;
+      for (const std::string& address : known[target]) wanted.emplace(address, tls);
     }
 
     std::vector<std::shared_ptr<WorkerLink>> fresh;
@@ -99,7 +101,7 @@ void GrpcWorkerPool::LookUpForever() {
         leaving.insert(leaving.end(), it->second.begin(), it->second.end());
         it = core.links.erase(it);
       }
-      for (const std::string& address : wanted) {
+      for (const auto& [address, tls] : wanted) {
         std::vector<std::shared_ptr<WorkerLink>>& streams = core.links[address];
         while (static_cast<int>(streams.size()) < core.options.streams_per_worker) {
           streams.push_back(std::make_shared<WorkerLink>(WorkerLink::Settings{
@@ -110,6 +112,7 @@ void GrpcWorkerPool::LookUpForever() {
               .hello_timeout = core.options.hello_timeout,
               .result_grace = core.options.result_grace,
               .timers = &core.timers,
+              .tls = tls,
               .on_credit = [c = core_.get()] { c->on_credit(); },
               .on_streams = [c = core_.get()](int delta) { c->streams_gauge.Add(delta); }}));
           streams.back()->SetDemand(core.demand);

@@ -15,6 +15,7 @@
 #include "services/common/base/metrics.h"
 #include "services/common/base/mutex.h"
 #include "services/common/base/timer.h"
+#include "services/common/rpc/tls.h"
 
 namespace stockroom::api {
 
@@ -32,6 +33,8 @@ class GrpcWorkerPool final : public WorkerPool {
     absl::Duration hello_timeout = absl::Seconds(10);
     // How much longer than the job's deadline to wait for its result before giving the stream up.
     absl::Duration result_grace = absl::Seconds(15);
+    // An empty name stands for the host of the target, as addresses are dialled.
+    rpc::PeerTls tls;
   };
   // INVALID_ARGUMENT for a target that is not host:port.
   static absl::StatusOr<std::unique_ptr<GrpcWorkerPool>> Create(Options options, TimerQueue& timers,

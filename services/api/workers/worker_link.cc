@@ -17,7 +17,8 @@ constexpr double kCreditUse = 0.8;
 
 WorkerLink::WorkerLink(Settings settings)
     : settings_(std::move(settings)),
-      channel_(rpc::MakeChannel(settings_.address, {.pool_index = settings_.pool_index})),
+      channel_(rpc::MakeChannel(settings_.address,
+                                {.pool_index = settings_.pool_index, .tls = settings_.tls})),
       stub_(internal::WorkService::NewStub(channel_)),
       backoff_(settings_.redial) {}
 

@@ -33,6 +33,7 @@ class WorkerLink final : public rpc::BidiHandler<internal::WorkerMessage, intern
     absl::Duration hello_timeout;
     absl::Duration result_grace;
     TimerQueue* timers = nullptr;
+    rpc::PeerTls tls;
     // Credits arrived. Must stay callable as long as the link lives.
     std::function<void()> on_credit;
     // A stream opened or closed, for metrics.

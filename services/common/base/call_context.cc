@@ -1,12 +1,11 @@
 #include "services/common/base/call_context.h"
 
-#include "services/common/base/ids.h"
-
 namespace stockroom {
 
 CallContext CallContext::WithTimeout(absl::Duration timeout) {
   CallContext context;
-  context.request_id = NewRandomId();
+  context.trace = NewTrace();
+  context.request_id = context.trace.trace_id;
   context.deadline = absl::Now() + timeout;
   return context;
 }

@@ -10,11 +10,14 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "services/common/base/cancellation.h"
+#include "services/common/base/trace_context.h"
 
 namespace stockroom {
 
 struct CallContext {
   std::string request_id;
+  // Passed on to every process that works on this call, in which it gets a span id of its own.
+  TraceContext trace;
   // Names this attempt at a write, as the client sent it; empty if it gave none. Here rather than
   // in the requests so that it takes one way through both front ends and is never part of what a
   // repetition is compared by.
@@ -26,7 +29,7 @@ struct CallContext {
   // Never null.
   std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
 
-  // A context of its own: fresh request id, `timeout` from now.
+  // A context of its own: fresh trace, its id as request id, `timeout` from now.
   static CallContext WithTimeout(absl::Duration timeout);
 
   absl::Duration TimeLeft() const { return deadline - absl::Now(); }

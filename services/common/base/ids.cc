@@ -52,14 +52,15 @@ bool IsUuid(std::string_view text) {
 
 std::string NewRandomId() { return ToHex(RandomBytes(8)); }
 
-std::string CleanRequestId(std::string_view from_outside) {
+std::string CleanRequestId(std::string_view from_outside, std::string_view otherwise) {
   const auto allowed = [](char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.';
   };
   const bool clean = !from_outside.empty() && from_outside.size() <= 64 &&
                      std::all_of(from_outside.begin(), from_outside.end(), allowed);
-  return clean ? std::string(from_outside) : NewRandomId();
+  if (clean) return std::string(from_outside);
+  return otherwise.empty() ? NewRandomId() : std::string(otherwise);
 }
 
 }  // namespace stockroom

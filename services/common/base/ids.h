@@ -20,7 +20,7 @@ bool IsUuid(std::string_view text);
 std::string NewRandomId();
 
 // A request id from outside is kept if it is 1 to 64 characters of A-Z a-z 0-9 - _ . and replaced
-// by a fresh one otherwise: it goes into logs and headers.
-std::string CleanRequestId(std::string_view from_outside);
+// by `otherwise`, or a fresh one if that is empty: it goes into logs and headers.
+std::string CleanRequestId(std::string_view from_outside, std::string_view otherwise = {});
 
 }  // namespace stockroom

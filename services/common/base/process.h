@@ -10,6 +10,10 @@ namespace stockroom {
 // first in main.
 void PrepareSignals();
 
+// Raises the limit on open descriptors to the most that this process may have: connections cost one
+// each, and the usual 1024 are meant for programs that use select().
+void RaiseDescriptorLimit();
+
 // Waits for SIGTERM or SIGINT and returns its number. After it returned, a second signal ends the
 // process at once (exit code 130), for people who do not want to wait for the drain.
 int WaitForStopSignal();

@@ -25,9 +25,11 @@ class RemoteBlobClient::Pool {
         delete_renditions("DeleteRenditions", metrics),
         list_blobs("ListBlobs", metrics),
         touch_blob("TouchBlob", metrics),
-        delete_blob("DeleteBlobIfUntouched", metrics) {
+        delete_blob("DeleteBlobIfUntouched", metrics),
+        tls_(options.tls) {
     for (int i = 0; i < std::max(1, options.connections); ++i) {
-      stubs_.push_back(BlobService::NewStub(rpc::MakeChannel(options.target, {.pool_index = i})));
+      stubs_.push_back(BlobService::NewStub(
+          rpc::MakeChannel(options.target, {.pool_index = i, .tls = options.tls})));
     }
   }
 
@@ -44,6 +46,7 @@ class RemoteBlobClient::Pool {
   CallMetrics delete_blob;
 
  private:
+  const rpc::PeerTls tls_;  // outlives the channels
   std::vector<std::unique_ptr<BlobService::Stub>> stubs_;
   std::atomic<size_t> next_{0};
 };

@@ -6,6 +6,7 @@
 
 #include "services/common/base/metrics.h"
 #include "services/common/blobs/blob_client.h"
+#include "services/common/rpc/tls.h"
 
 namespace stockroom {
 
@@ -18,6 +19,7 @@ class RemoteBlobClient final : public BlobClient {
   struct Options {
     std::string target;   // host:port, or a gRPC name
     int connections = 2;  // calls go round over that many
+    rpc::PeerTls tls;
   };
   RemoteBlobClient(const Options& options, Metrics& metrics);
   ~RemoteBlobClient() override;

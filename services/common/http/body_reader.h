@@ -14,8 +14,8 @@ class BodyReader final : public RequestBody {
  public:
   struct Options {
     int64_t max_bytes = 0;
-    absl::Duration idle_timeout;
-    absl::Duration write_timeout;
+    Pace body;
+    Pace answer;  // of "100 Continue"
   };
   // `transport` and `context` must outlive the reader. Cancels the context if the client goes away
   // in the middle of the body.
@@ -32,6 +32,7 @@ class BodyReader final : public RequestBody {
 
  private:
   Task<absl::Status> Fill();
+  size_t MostToRead() const;
   absl::Status Take(std::string* piece);
   absl::Status Fail(absl::Status error);
   // While the body comes in, reading it shows that the client is gone; afterwards a watch must.
@@ -40,6 +41,7 @@ class BodyReader final : public RequestBody {
   Transport& transport_;
   CallContext& context_;
   const Options options_;
+  Patience patience_;
   const std::optional<int64_t> length_;
   std::optional<ChunkedDecoder> decoder_;
   int64_t left_ = 0;   // with Content-Length

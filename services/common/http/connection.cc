@@ -15,6 +15,7 @@ namespace stockroom::http {
 namespace {
 
 constexpr size_t kHeadRead = 8 << 10;
+constexpr absl::Duration kGoodbyeInDrain = absl::Milliseconds(100);
 
 // Counts a request while it runs.
 class InFlight {
@@ -41,6 +42,14 @@ absl::Status Busy(std::string_view what, absl::Duration retry_after) {
   return MakeStatus(absl::StatusCode::kUnavailable, what, std::move(details));
 }
 
+// More than one traceparent is none: which one counts nobody could say.
+void ReadTrace(const Headers& headers, CallContext& context) {
+  const bool one = headers.Count("traceparent") == 1;
+  context.trace = ContinueTrace(one ? headers.Get("traceparent") : std::string_view(),
+                                headers.Get("tracestate"));
+  context.request_id = CleanRequestId(headers.Get("X-Request-Id"), context.trace.trace_id);
+}
+
 }  // namespace
 
 // One request and its answer.
@@ -56,12 +65,13 @@ struct Connection::Exchange {
   const absl::Time started = absl::Now();
 };
 
-Connection::Connection(boost::asio::ip::tcp::socket socket, ServerState& state, bool reserve)
+Connection::Connection(boost::asio::ip::tcp::socket socket, ServerState& state, bool reserve,
+                       std::shared_ptr<boost::asio::ssl::context> tls)
     : state_(state),
       reserve_(reserve),
       peer_(AddressOf(socket)),
       strand_(socket.get_executor()),
-      transport_(std::make_shared<Transport>(std::move(socket))) {
+      transport_(std::make_shared<Transport>(std::move(socket), std::move(tls))) {
   state_.Register(this);
 }
 
@@ -71,8 +81,18 @@ Connection::~Connection() {
 }
 
 Task<void> Connection::Run(std::shared_ptr<Connection> self) {
+  ServerState& state = self->state_;
+  const absl::Status greeted =
+      co_await self->transport_->Handshake(Transport::In(state.options.handshake_deadline));
+  if (!greeted.ok()) {
+    state.failed_handshakes.Add();
+    LogDebug("TLS handshake failed", {{"why", greeted}});
+    co_return;
+  }
   bool more = true;
   while (more) more = co_await self->ServeOne();
+  // Drains do not wait for the goodbyes of clients, who may be idle for a minute.
+  co_await self->transport_->Goodbye(self->draining() ? kGoodbyeInDrain : state.options.linger);
 }
 
 void Connection::Drain() {
@@ -103,7 +123,7 @@ Task<bool> Connection::ServeOne() {
   request.query = exchange.head.query;
   request.headers = exchange.head.headers;
   request.peer = peer_;
-  request.context.request_id = CleanRequestId(request.headers.Get("X-Request-Id"));
+  ReadTrace(request.headers, request.context);
   request.context.deadline = absl::Now() + RouteOptions().timeout;
   running_ = request.context.cancellation;
 
@@ -111,8 +131,8 @@ Task<bool> Connection::ServeOne() {
   std::string allow;
   absl::StatusOr<Router::Found> found = state_.router.Find(request.method, request.path, &allow);
   BodyReader::Options limits;
-  limits.idle_timeout = state_.options.body_idle_timeout;
-  limits.write_timeout = state_.options.write_idle_timeout;
+  limits.body = state_.BodyPace();
+  limits.answer = state_.AnswerPace();
   if (found.ok()) {
     exchange.route = found->route;
     request.captures = std::move(found->captures);
@@ -132,7 +152,9 @@ Task<bool> Connection::ServeOne() {
     exchange.response = ProblemResponse(refused, request.context.request_id);
     if (!allow.empty()) exchange.response.headers.Set("Allow", allow);
   }
-  exchange.keep_alive = exchange.head.keep_alive && !draining() && !reserve_ && body.CheapToDrop();
+  exchange.keep_alive = exchange.head.keep_alive && !draining() && !reserve_ &&
+                        ++served_ < state_.options.max_requests_per_connection &&
+                        body.CheapToDrop();
   const absl::Status sent = co_await Send(exchange);
   Finish(exchange, sent);
   running_ = nullptr;
@@ -143,31 +165,30 @@ Task<bool> Connection::ServeOne() {
     co_return dropped;
   }
   transport_->WatchForClose({});
-  if (!body.finished() || !transport_->buffer().empty()) {
+  if (!body.finished() || !transport_->received().empty()) {
     co_await transport_->Linger(state_.options.linger);
   }
   co_return false;
 }
 
 Task<absl::StatusOr<std::optional<RequestHead>>> Connection::ReadHead() {
-  std::string& buffer = transport_->buffer();
   const size_t limit = static_cast<size_t>(state_.options.max_header_bytes);
   size_t scanned = 0;
-  bool begun = !buffer.empty();
+  bool begun = !transport_->received().empty();
   Transport::Clock::time_point deadline =
       Transport::In(begun ? state_.options.header_deadline : state_.options.idle_timeout);
   while (true) {
-    absl::StatusOr<std::optional<size_t>> end = FindHeadEnd(buffer, &scanned);
+    const std::string_view bytes = transport_->received();
+    absl::StatusOr<std::optional<size_t>> end = FindHeadEnd(bytes, &scanned);
     if (!end.ok()) co_return end.status();
-    if (end->has_value() ? **end > limit : buffer.size() > limit) {
+    if (end->has_value() ? **end > limit : bytes.size() > limit) {
       co_return MakeError(absl::StatusCode::kInvalidArgument, "HEADERS_TOO_LARGE",
                           absl::StrCat("request line and headers exceed ", limit, " bytes"));
     }
     if (end->has_value()) {
-      absl::StatusOr<RequestHead> head =
-          ParseRequestHead(std::string_view(buffer).substr(0, **end));
+      absl::StatusOr<RequestHead> head = ParseRequestHead(bytes.substr(0, **end));
       if (!head.ok()) co_return head.status();
-      buffer.erase(0, **end);
+      transport_->Consume(**end);
       co_return std::optional<RequestHead>(*std::move(head));
     }
     if (draining() && !begun) co_return std::optional<RequestHead>();
@@ -189,7 +210,7 @@ Task<absl::StatusOr<std::optional<RequestHead>>> Connection::ReadHead() {
 // Nobody knows where the next request would begin: answers and closes.
 Task<bool> Connection::RefuseHead(const absl::Status& error) {
   Exchange exchange{RequestHead()};
-  exchange.request.context.request_id = NewRandomId();
+  ReadTrace({}, exchange.request.context);
   exchange.response = ProblemResponse(error, exchange.request.context.request_id);
   exchange.keep_alive = false;
   const absl::Status sent = co_await Send(exchange);
@@ -278,11 +299,12 @@ Task<absl::Status> Connection::Send(Exchange& exchange) {
   const std::string head = SerializeHead(response, framing, id, absl::Now());
   const std::string_view body = with_body ? std::string_view(response.body) : std::string_view();
   exchange.bytes_sent = static_cast<int64_t>(body.size());
-  co_return co_await transport_->Write(head, body, state_.options.write_idle_timeout);
+  Patience patience(state_.AnswerPace());
+  co_return co_await transport_->Write(head, body, patience);
 }
 
 Task<absl::Status> Connection::SendStream(Exchange& exchange, Framing framing, std::string first) {
-  const absl::Duration idle = state_.options.write_idle_timeout;
+  Patience patience(state_.AnswerPace());
   Response& response = exchange.response;
   std::string ahead =
       SerializeHead(response, framing, exchange.request.context.request_id, absl::Now());
@@ -295,7 +317,7 @@ Task<absl::Status> Connection::SendStream(Exchange& exchange, Framing framing, s
     const bool chunk = framing.chunked && !piece->empty();
     if (chunk) absl::StrAppend(&ahead, absl::Hex(piece->size()), "\r\n");
     if (chunk) piece->append("\r\n");
-    absl::Status sent = co_await transport_->Write(ahead, *piece, idle);
+    absl::Status sent = co_await transport_->Write(ahead, *piece, patience);
     if (!sent.ok()) {
       exchange.request.context.cancellation->Cancel();
       co_return sent;
@@ -309,7 +331,7 @@ Task<absl::Status> Connection::SendStream(Exchange& exchange, Framing framing, s
   if (framing.content_length && exchange.bytes_sent != *framing.content_length) {
     co_return absl::InternalError("the source gave fewer bytes than announced");
   }
-  if (framing.chunked) co_return co_await transport_->Write("0\r\n\r\n", {}, idle);
+  if (framing.chunked) co_return co_await transport_->Write("0\r\n\r\n", {}, patience);
   co_return absl::OkStatus();
 }
 
@@ -323,6 +345,7 @@ void Connection::Finish(const Exchange& exchange, const absl::Status& sent) {
        {"status", exchange.response.status},
        {"bytes", exchange.bytes_sent},
        {"ms", absl::ToDoubleMilliseconds(took)},
+       {"trace_id", exchange.request.context.trace.trace_id},
        {"sent", sent.ok() ? std::string("whole") : std::string(sent.message())}},
       exchange.request.context.request_id);
 }

@@ -12,6 +12,7 @@
 #include "services/common/http/response_head.h"
 #include "services/common/http/router.h"
 #include "services/common/http/server.h"
+#include "services/common/http/tls.h"
 #include "services/common/http/transport.h"
 
 namespace stockroom::http {
@@ -37,9 +38,15 @@ class ServerState {
   const ServerOptions options;
   const Router router;
   std::atomic<bool> draining = false;
+  // How fast bodies must come, and answers be taken.
+  Pace BodyPace() const;
+  Pace AnswerPace() const;
+  // Null without TLS.
+  std::unique_ptr<TlsListener> tls;
   Gauge& in_flight;
   Counter& refused_connections;
   Counter& refused_requests;
+  Counter& failed_handshakes;
 
  private:
   struct RouteMetrics {
@@ -58,7 +65,9 @@ class ServerState {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // `reserve`: past the limit; only operational routes are served.
-  Connection(boost::asio::ip::tcp::socket socket, ServerState& state, bool reserve);
+  // Plain if `tls` is null.
+  Connection(boost::asio::ip::tcp::socket socket, ServerState& state, bool reserve,
+             std::shared_ptr<boost::asio::ssl::context> tls);
   ~Connection();
 
   // Serves until the connection ends. Runs on the socket's strand and keeps `self` alive.
@@ -88,6 +97,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::string peer_;
   const boost::asio::any_io_executor strand_;
   std::shared_ptr<Transport> transport_;
+  int64_t served_ = 0;
   // Waiting for a request's first byte.
   bool idle_ = false;
   // Of the running request.

@@ -101,8 +101,9 @@ Task<void> Server::Core::Accept() {
       state.refused_connections.Add();
       continue;  // the socket closes itself
     }
-    auto connection = std::make_shared<Connection>(std::move(socket), state,
-                                                   open >= state.options.max_connections);
+    auto connection = std::make_shared<Connection>(
+        std::move(socket), state, open >= state.options.max_connections,
+        state.tls != nullptr ? state.tls->context() : nullptr);
     asio::co_spawn(
         strand, [connection] { return Connection::Run(connection); }, asio::detached);
   }
@@ -148,6 +149,12 @@ Server::Server(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options, Router router,
                                                       Metrics& metrics) {
   auto core = std::make_unique<Core>(options, std::move(router), metrics);
+  if (!options.tls.empty()) {
+    SR_RETURN_IF_ERROR(CheckTlsPair("tls.", "ca", options.tls));
+    SR_ASSIGN_OR_RETURN(
+        core->state.tls,
+        TlsListener::Start(options.tls, {options.tls_use, options.tls_look_every}, metrics));
+  }
   SR_RETURN_IF_ERROR(core->Listen());
   core->Run();
   return std::unique_ptr<Server>(new Server(std::move(core)));

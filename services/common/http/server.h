@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/common/base/certificates.h"
 #include "services/common/base/metrics.h"
 #include "services/common/http/cors.h"
 #include "services/common/http/router.h"
@@ -27,6 +28,19 @@ struct ServerOptions {
   // Longest pause while a request's body is awaited, and while a response is being taken.
   absl::Duration body_idle_timeout = absl::Seconds(30);
   absl::Duration write_idle_timeout = absl::Seconds(30);
+  // What both must reach on average, after some seconds of grace: else who sends or takes a byte
+  // now and then holds a connection for ever. Slower than any link that a person would wait for. 0:
+  // none.
+  int64_t min_bytes_per_second = 1 << 10;
+  absl::Duration grace = absl::Seconds(10);
+  // Then the connection is closed after the answer, so that clients spread anew over replicas.
+  int64_t max_requests_per_connection = 100'000;
+  // TLS if certificate and key are given; with `ca`, clients must have a certificate of it.
+  TlsFiles tls;
+  absl::Duration handshake_deadline = absl::Seconds(10);
+  // How often the files are looked at.
+  absl::Duration tls_look_every = absl::Seconds(10);
+  std::string tls_use = "gateway";  // for metrics
   // An unread body is read and dropped for this long after an early answer, so that the client gets
   // to see the answer instead of a reset connection.
   absl::Duration linger = absl::Seconds(5);
@@ -41,11 +55,13 @@ struct ServerOptions {
 };
 
 // Metrics: stockroom_http_requests_total{route,method,class}, _request_seconds{route},
-// _connections, _requests_in_flight, _refused_total{why}.
+// _connections, _requests_in_flight, _refused_total{why}, _failed_handshakes_total, and those of
+// CertificateWatch.
 class Server {
  public:
   // Serves until drained or destroyed. `metrics` must outlive the server, and so must whatever the
-  // handlers refer to. UNAVAILABLE if it can not listen; INVALID_ARGUMENT for a bad address.
+  // handlers refer to. UNAVAILABLE if it can not listen; INVALID_ARGUMENT for a bad address or
+  // certificates that can not be used.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options, Router router,
                                                        Metrics& metrics);
   // Drains with a limit of zero, if that has not happened.

@@ -19,11 +19,21 @@ ServerState::ServerState(const ServerOptions& server_options, Router server_rout
       in_flight(metrics.GetGauge("stockroom_http_requests_in_flight", "Handlers running now.")),
       refused_connections(metrics.GetCounter(kRefused, kRefusedHelp, {{"why", "connections"}})),
       refused_requests(metrics.GetCounter(kRefused, kRefusedHelp, {{"why", "in_flight"}})),
+      failed_handshakes(metrics.GetCounter("stockroom_http_failed_handshakes_total",
+                                           "Connections that ended during the TLS handshake.")),
       open_(metrics.GetGauge("stockroom_http_connections", "Open HTTP connections.")) {
   for (const auto& route : router.routes()) {
     route_metrics_[route.get()] = MakeMetrics(metrics, route->path.text(), route->method);
   }
   route_metrics_[nullptr] = MakeMetrics(metrics, "none", "none");
+}
+
+Pace ServerState::BodyPace() const {
+  return {options.body_idle_timeout, options.grace, options.min_bytes_per_second};
+}
+
+Pace ServerState::AnswerPace() const {
+  return {options.write_idle_timeout, options.grace, options.min_bytes_per_second};
 }
 
 ServerState::RouteMetrics ServerState::MakeMetrics(Metrics& metrics, const std::string& route,

@@ -1,30 +1,55 @@
 #include "services/common/http/transport.h"
 
-#include <sys/socket.h>
+#include <linux/sockios.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/error.hpp>
 
+#include "absl/strings/str_cat.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::http {
 namespace asio = boost::asio;
 
-Transport::Transport(asio::ip::tcp::socket socket)
-    : socket_(std::move(socket)), timer_(socket_.get_executor()) {
+namespace {
+
+// How often it is looked whether the client of a running request is still there.
+constexpr std::chrono::milliseconds kLookEvery(200);
+// What fits into one record of TLS, and is cheaper to copy together than to send in two.
+constexpr size_t kRecord = 16 << 10;
+
+bool IsEnd(const boost::system::error_code& error) {
+  // Truncation is no danger here: requests say how long they are.
+  return error == asio::error::eof || error == asio::ssl::error::stream_truncated;
+}
+
+absl::Status Broken(const boost::system::error_code& error) {
+  return absl::UnavailableError(absl::StrCat("the connection broke: ", error.message()));
+}
+
+}  // namespace
+
+Transport::Transport(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls)
+    : socket_(std::move(socket)), tls_context_(std::move(tls)), timer_(socket_.get_executor()) {
   boost::system::error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (tls_context_ != nullptr) tls_ = std::make_unique<TlsStream>(socket_, *tls_context_);
 }
 
 void Transport::Arm(Clock::time_point deadline) {
   timed_out_ = false;
   deadline_ = deadline;
-  if (deadline_ < timer_at_) StartTimer();
+  if (deadline_ < timer_at_) StartTimer(deadline_);
 }
 
-void Transport::StartTimer() {
-  timer_at_ = deadline_;
+void Transport::StartTimer(Clock::time_point at) {
+  timer_at_ = at;
   timer_.expires_at(timer_at_);
   timer_.async_wait([weak = weak_from_this(), generation = ++timer_generation_](auto) {
     if (auto self = weak.lock()) self->OnTimer(generation);
@@ -35,46 +60,124 @@ void Transport::OnTimer(uint64_t generation) {
   // Setting the timer anew cancels the older wait, which then arrives here too.
   if (generation != timer_generation_) return;
   timer_at_ = Clock::time_point::max();
-  if (deadline_ == Clock::time_point::max()) return;
-  if (Clock::now() < deadline_) {
-    StartTimer();
-    return;
+  const Clock::time_point now = Clock::now();
+  if (now >= look_at_) LookForClose(now);
+  if (now >= deadline_ && !StillMoves(now)) {
+    deadline_ = Clock::time_point::max();
+    timed_out_ = true;
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
   }
-  timed_out_ = true;
-  boost::system::error_code ignored;
-  socket_.cancel(ignored);
+  const Clock::time_point next = std::min(deadline_, look_at_);
+  if (next < timer_at_) StartTimer(next);
+}
+
+// The write that runs gets more time if the peer has taken enough meanwhile.
+bool Transport::StillMoves(Clock::time_point now) {
+  if (writing_ == nullptr) return false;
+  const int64_t acknowledged = Acknowledged();
+  writing_->Spend(absl::FromChrono(now - write_begun_), acknowledged - acknowledged_);
+  acknowledged_ = acknowledged;
+  write_begun_ = now;
+  if (writing_->left() <= absl::ZeroDuration()) return false;
+  deadline_ = now + absl::ToChronoNanoseconds(writing_->left());
+  return true;
+}
+
+Task<absl::Status> Transport::Handshake(Clock::time_point deadline) {
+  if (tls_ == nullptr) co_return absl::OkStatus();
+  Arm(deadline);
+  boost::system::error_code error;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  co_await tls_->async_handshake(asio::ssl::stream_base::server, token);
+  Disarm();
+  if (!error) co_return absl::OkStatus();
+  tls_over_ = true;
+  if (timed_out_) co_return absl::DeadlineExceededError("the TLS handshake took too long");
+  co_return absl::UnauthenticatedError(error.message());
+}
+
+void Transport::Consume(size_t n) {
+  used_ += n;
+  if (used_ < buffer_.size()) return;
+  buffer_.clear();
+  used_ = 0;
+}
+
+std::string Transport::Take(size_t n) {
+  std::string taken;
+  if (used_ == 0 && n >= buffer_.size()) {
+    taken = std::exchange(buffer_, {});
+  } else {
+    taken = received().substr(0, n);
+    Consume(taken.size());
+  }
+  return taken;
 }
 
 Task<absl::StatusOr<size_t>> Transport::ReadSome(size_t max, Clock::time_point deadline) {
+  if (used_ > 0) buffer_.erase(0, std::exchange(used_, 0));
   const size_t before = buffer_.size();
   buffer_.resize(before + max);
   Arm(deadline);
   boost::system::error_code error;
   auto token = asio::redirect_error(asio::use_awaitable, error);
-  const size_t n =
-      co_await socket_.async_read_some(asio::buffer(buffer_.data() + before, max), token);
+  const asio::mutable_buffer into = asio::buffer(buffer_.data() + before, max);
+  const size_t n = tls_ != nullptr ? co_await tls_->async_read_some(into, token)
+                                   : co_await socket_.async_read_some(into, token);
   Disarm();
   buffer_.resize(before + n);
   if (!error) co_return n;
-  if (error == asio::error::eof) co_return size_t{0};
+  if (IsEnd(error)) co_return size_t{0};
   if (timed_out_) co_return absl::DeadlineExceededError("nothing was received in time");
-  co_return absl::UnavailableError("the connection broke: " + error.message());
+  tls_over_ = true;
+  co_return Broken(error);
+}
+
+Task<size_t> Transport::WriteSome(std::string_view head, std::string_view body,
+                                  boost::system::error_code& error) {
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  if (tls_ == nullptr) {
+    const std::array<asio::const_buffer, 2> both = {asio::buffer(head.data(), head.size()),
+                                                    asio::buffer(body.data(), body.size())};
+    co_return co_await socket_.async_write_some(both, token);
+  }
+  if (!head.empty() && !body.empty() && head.size() < kRecord) {
+    std::string joined(head);
+    joined.append(body.substr(0, kRecord - head.size()));
+    co_return co_await tls_->async_write_some(asio::buffer(joined), token);
+  }
+  const std::string_view next = head.empty() ? body : head;
+  co_return co_await tls_->async_write_some(asio::buffer(next.data(), next.size()), token);
+}
+
+// Under TLS the kernel's count includes the records' frames, a few bytes in thousands.
+int64_t Transport::Acknowledged() const {
+  int waiting = 0;
+  if (::ioctl(const_cast<asio::ip::tcp::socket&>(socket_).native_handle(), SIOCOUTQ, &waiting) !=
+      0) {
+    return sent_;
+  }
+  return sent_ - waiting;
 }
 
 Task<absl::Status> Transport::Write(std::string_view head, std::string_view body,
-                                    absl::Duration idle) {
+                                    Patience& patience) {
   while (!head.empty() || !body.empty()) {
-    Arm(In(idle));
+    write_begun_ = Clock::now();
+    writing_ = &patience;
+    Arm(write_begun_ + absl::ToChronoNanoseconds(patience.left()));
     boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
-    const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head.data(), head.size()),
-                                                       asio::buffer(body.data(), body.size())};
-    const size_t n = co_await socket_.async_write_some(buffers, token);
+    const size_t n = co_await WriteSome(head, body, error);
     Disarm();
+    writing_ = nullptr;
+    sent_ += static_cast<int64_t>(n);
     if (error) {
-      if (timed_out_) co_return absl::DeadlineExceededError("the client takes no more bytes");
-      co_return absl::UnavailableError("the connection broke: " + error.message());
+      tls_over_ = true;
+      if (!timed_out_) co_return Broken(error);
+      co_return absl::DeadlineExceededError("the client takes the answer too slowly");
     }
+    patience.Spend(absl::FromChrono(Clock::now() - write_begun_), static_cast<int64_t>(n));
     const size_t of_head = std::min(n, head.size());
     head.remove_prefix(of_head);
     body.remove_prefix(n - of_head);
@@ -83,40 +186,50 @@ Task<absl::Status> Transport::Write(std::string_view head, std::string_view body
 }
 
 Task<void> Transport::Linger(absl::Duration limit) {
-  boost::system::error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   const Clock::time_point deadline = In(limit);
-  while (Clock::now() < deadline) {
-    buffer_.clear();
-    const absl::StatusOr<size_t> n = co_await ReadSome(64 << 10, deadline);
-    if (!n.ok() || *n == 0) break;
+  co_await Goodbye(limit);
+  boost::system::error_code error;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  // Below TLS: nobody wants to know what comes.
+  std::string dropped(kRecord, '\0');
+  while (!error && Clock::now() < deadline) {
+    Arm(deadline);
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    co_await socket_.async_read_some(asio::buffer(dropped), token);
+    Disarm();
   }
+}
+
+Task<void> Transport::Goodbye(absl::Duration limit) {
+  if (tls_ == nullptr || tls_over_) co_return;
+  tls_over_ = true;
+  Arm(In(limit));
+  boost::system::error_code ignored;
+  auto token = asio::redirect_error(asio::use_awaitable, ignored);
+  co_await tls_->async_shutdown(token);
+  Disarm();
 }
 
 void Transport::WatchForClose(std::function<void()> gone) {
   gone_ = std::move(gone);
-  if (!gone_ || watching_) return;
-  watching_ = true;
-  socket_.async_wait(asio::ip::tcp::socket::wait_read, [weak = weak_from_this()](auto error) {
-    auto self = weak.lock();
-    if (self == nullptr) return;
-    self->watching_ = false;
-    if (!error) self->OnReadable();
-  });
+  if (!gone_) {
+    look_at_ = Clock::time_point::max();
+    return;
+  }
+  look_at_ = Clock::now() + kLookEvery;
+  if (look_at_ < timer_at_) StartTimer(look_at_);
 }
 
-void Transport::OnReadable() {
+void Transport::LookForClose(Clock::time_point now) {
+  look_at_ = Clock::time_point::max();
   if (!gone_) return;
-  char byte;
-  const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (n > 0) return;  // the next request is here already; what comes behind it can not be seen
-  std::function<void()> gone = std::move(gone_);
-  gone_ = {};
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-    WatchForClose(std::move(gone));
-  } else {
-    gone();
+  // Not a read: the end shows behind a next request, or a goodbye of TLS, that nobody has read.
+  pollfd state{socket_.native_handle(), POLLRDHUP, 0};
+  if (::poll(&state, 1, 0) <= 0) {
+    look_at_ = now + kLookEvery;
+    return;
   }
+  std::exchange(gone_, {})();
 }
 
 void Transport::Close() {

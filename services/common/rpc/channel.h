@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "services/common/rpc/tls.h"
+
 namespace stockroom::rpc {
 
 struct ChannelOptions {
@@ -13,9 +15,11 @@ struct ChannelOptions {
   // differs.
   int pool_index = 0;
   int max_message_bytes = 4 << 20;
+  PeerTls tls;
 };
 
-// `target` is host:port or a gRPC name such as dns:///workers:50052.
+// `target` is host:port or a gRPC name such as dns:///workers:50052. The certificates must outlive
+// the channel.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
                                            const ChannelOptions& options);
 

@@ -1,4 +1,5 @@
-// CallContext over gRPC: the request id travels as metadata x-request-id, the deadline as gRPC's.
+// CallContext over gRPC: the request id travels as metadata x-request-id, the trace as traceparent
+// and tracestate, the deadline as gRPC's.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -9,6 +10,8 @@
 namespace stockroom::rpc {
 
 inline constexpr char kRequestIdKey[] = "x-request-id";
+inline constexpr char kTraceparentKey[] = "traceparent";
+inline constexpr char kTracestateKey[] = "tracestate";
 // Read by servers; not passed on, as it means a call of the public API.
 inline constexpr char kIdempotencyKey[] = "idempotency-key";
 

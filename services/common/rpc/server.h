@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "services/common/rpc/tls.h"
 
 namespace stockroom::rpc {
 
@@ -20,6 +21,8 @@ struct ServerOptions {
   int max_message_bytes = 4 << 20;
   // Streams one connection may hold at once: bounds what one client can pile up.
   int max_streams_per_connection = 512;
+  // Plain if null.
+  std::shared_ptr<TlsCertificates> tls;
 };
 
 class Server {
@@ -41,6 +44,7 @@ class Server {
 
  private:
   Server() = default;
+  std::shared_ptr<TlsCertificates> tls_;  // outlives the server below
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
   bool drained_ = false;

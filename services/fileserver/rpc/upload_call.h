@@ -66,7 +66,9 @@ class UploadCall final
     }
     upload_.reset();
     if (result.ok()) {
-      LogInfo("stored", {{"what", options_.what}}, stream_->context().request_id);
+      const CallContext& context = stream_->context();
+      LogInfo("stored", {{"what", options_.what}, {"trace_id", context.trace.trace_id}},
+              context.request_id);
       stream_->Finish(options_.to_wire(**result));
     } else {
       stream_->Finish(result.status());

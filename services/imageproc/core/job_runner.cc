@@ -83,7 +83,8 @@ JobResult JobRunner::Run(const CallContext& context, const WorkJob& job) {
   const std::string outcome = JobResult::Outcome_Name(result.outcome());
   metrics_.GetCounter("stockroom_jobs_total", "Jobs by outcome.", {{"outcome", outcome}}).Add();
   if (result.outcome() == JobResult::DONE) {
-    LogInfo("image processed", {{"image", job.image_id()}}, context.request_id);
+    LogInfo("image processed", {{"image", job.image_id()}, {"trace_id", context.trace.trace_id}},
+            context.request_id);
   } else {
     LogWarning("job not done",
                {{"image", job.image_id()}, {"outcome", outcome}, {"message", result.message()}},

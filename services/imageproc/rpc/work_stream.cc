@@ -91,7 +91,8 @@ void WorkStream::Serve(const internal::ApiHello& hello) {
 
 void WorkStream::Begin(WorkJob job) {
   CallContext context;
-  context.request_id = CleanRequestId(job.request_id());
+  context.trace = TraceOfRequest(job.request_id());
+  context.request_id = CleanRequestId(job.request_id(), context.trace.trace_id);
   const absl::Duration asked = absl::Milliseconds(std::max(0, job.deadline_ms()));
   context.deadline = absl::Now() + std::min(asked, service_.options_.max_job_time);
   uint64_t book_id = 0;

@@ -55,6 +55,8 @@ class RawClient {
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
+  int fd() const { return fd_; }
+
   void Close() {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;

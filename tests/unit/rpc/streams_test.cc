@@ -82,6 +82,10 @@ class CountingBlobs final : public internal::BlobService::CallbackService {
                                      internal::BlobInfo* response) override {
     return RunUnary(context, executor_, {}, [this, response](const CallContext& call) {
       response->set_md5(call.request_id);
+      {
+        MutexLock lock(log.mu);
+        trace = call.trace;
+      }
       std::promise<void> cancelled;
       if (block) {
         const auto on_cancel = call.cancellation->OnCancel([&] { cancelled.set_value(); });
@@ -93,6 +97,7 @@ class CountingBlobs final : public internal::BlobService::CallbackService {
   }
   CountingReads::Log log;
   std::atomic<bool> block{false};
+  TraceContext trace;  // of the last StatBlob
 
  private:
   Executor& executor_;
@@ -188,6 +193,24 @@ TEST_F(StreamsTest, TheRequestIdTravels) {
   const auto info = done.get_future().get();
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_EQ(info->md5(), "from-the-edge");
+}
+
+TEST_F(StreamsTest, TheTraceTravelsAndEveryHopHasASpanOfItsOwn) {
+  CallContext context = CallContext::WithTimeout(absl::Seconds(10));
+  context.trace = ContinueTrace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "a=b");
+  std::promise<absl::StatusOr<internal::BlobInfo>> done;
+  CallUnary<internal::BlobInfo>(
+      context, internal::StatBlobRequest(),
+      [&](auto* client, const auto* request, auto* response, auto callback) {
+        stub_->async()->StatBlob(client, request, response, std::move(callback));
+      },
+      [&](absl::StatusOr<internal::BlobInfo> info) { done.set_value(std::move(info)); });
+  ASSERT_TRUE(done.get_future().get().ok());
+  MutexLock lock(service_.log.mu);
+  EXPECT_EQ(service_.trace.trace_id, context.trace.trace_id);
+  EXPECT_NE(service_.trace.span_id, context.trace.span_id);
+  EXPECT_EQ(service_.trace.flags, 1);
+  EXPECT_EQ(service_.trace.state, "a=b");
 }
 
 TEST_F(StreamsTest, CancellingACallReachesTheHandlerThatWorksOnIt) {
