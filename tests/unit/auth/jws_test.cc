@@ -328,7 +328,7 @@ TEST(JwsTest, NoPartOfATokenIsInTheMessage) {
   const JwsSigner signer = SignerOf("HS256");
   const JwkSet keys = KeysOf(signer.JwkSet());
   for (const std::string header : {R"({"alg":"PRIVATE"})", R"({"alg":"HS256","kid":"PRIVATE"})",
-                                    R"({"PRIVATE":1,"PRIVATE":2})"}) {
+                                   R"({"PRIVATE":1,"PRIVATE":2})"}) {
     const auto jws = VerifyJws(signer.Sign(header, "PRIVATE"), keys);
     ASSERT_FALSE(jws.ok());
     EXPECT_THAT(jws.status().ToString(), ::testing::Not(::testing::HasSubstr("PRIVATE")));
