@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -183,6 +184,10 @@ std::string JwsSigner::CertificatePem() const {
                              reinterpret_cast<const unsigned char*>("test"), -1, -1, 0);
   X509_set_issuer_name(certificate, name);
   X509_set_pubkey(certificate, key_.get());
+  X509_EXTENSION* names =
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
+  X509_add_ext(certificate, names, -1);
+  X509_EXTENSION_free(names);
   Require(X509_sign(certificate, key_.get(), HashOf(alg_)) > 0, "can not certify");
   BIO* bio = BIO_new(BIO_s_mem());
   PEM_write_bio_X509(bio, certificate);

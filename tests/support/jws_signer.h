@@ -32,7 +32,7 @@ class JwsSigner {
 
   std::string PublicPem() const;
   std::string PrivatePem() const;
-  // A self-signed certificate of the key, as PEM.
+  // A self-signed certificate of the key for 127.0.0.1, as PEM.
   std::string CertificatePem() const;
 
   const std::string& alg() const { return alg_; }
