@@ -179,7 +179,7 @@ TEST_F(JwtVerifierTest, ManyThreadsVerifyWhileKeysChange) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 50; ++i) {
-        const std::string token = Token(old_, "user-" + std::to_string((i + t) % 12));
+        const std::string token = Token(old_, "user-" + std::to_string((i + t) % 12), 86400);
         if (!Verify(token).get().ok()) ++refused;
         if (t == 0) clock_.Advance(absl::Minutes(1));
         if (t == 0) {
