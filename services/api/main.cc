@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "services/api/auth/admin_key.h"
-#include "services/api/auth/request_authenticator.h"
 #include "services/api/domain/api_keys.h"
 #include "services/api/domain/blob_collector.h"
 #include "services/api/domain/catalog.h"
@@ -21,6 +20,7 @@
 #include "services/api/handlers/key_handlers.h"
 #include "services/api/handlers/system_handlers.h"
 #include "services/api/jobs/dispatcher.h"
+#include "services/api/open_auth.h"
 #include "services/api/open_store.h"
 #include "services/api/options.h"
 #include "services/api/rpc/services.h"
@@ -113,7 +113,10 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   // Of their own: strangers who guess keys shall not keep those busy who serve the others.
   Executor key_executor({.name = "keys", .threads = 2, .max_queued = 256}, metrics);
   ApiKeyVerifier key_verifier({}, store->api_keys(), key_executor, clock, metrics);
-  RequestAuthenticator authenticator({.anonymous = ScopesOfStrangers(options)}, key_verifier);
+  SR_ASSIGN_OR_RETURN(const std::unique_ptr<JwtVerifier> jwt_verifier,
+                      OpenJwtVerifier(options, metrics));
+  SR_ASSIGN_OR_RETURN(const RequestAuthenticator::Options who, AuthenticatorOptions(options));
+  RequestAuthenticator authenticator(who, key_verifier, jwt_verifier.get());
   RateLimiter limiter({.per_second = options.requests_per_second, .burst = options.request_burst},
                       metrics);
   Gate gate(authenticator, limiter, metrics);

@@ -44,6 +44,31 @@ void DeclareAuth(ConfigSchema& schema, Options& o) {
   schema.Text("auth.admin_key_file", &o.auth_admin_key_file,
               "File with an API key that may do everything; made at the first start if it is not "
               "there. For making the other keys with it.");
+  schema.Text("auth.jwt_issuer", &o.jwt_issuer,
+              "Issuer (iss) whose JSON Web Tokens are taken. Empty: none are.");
+  schema.TextList(
+      "auth.jwt_audiences", &o.jwt_audiences,
+      "Tokens must be for one of these (aud); at least one, or whoever gets a token for "
+      "another service could use it here.");
+  schema.Text(
+      "auth.jwt_keys", &o.jwt_keys,
+      "The issuer's keys: a file (JWKS or PEM; read again when it changes) or the https URL "
+      "of a JWKS (fetched again before it is stale). Secrets for HS256 only by file.");
+  schema.Text("auth.jwt_keys_ca", &o.jwt_keys_ca,
+              "PEM file of the authorities to trust for that URL; empty: the system's.");
+  schema.Duration("auth.jwt_clock_skew", &o.jwt_clock_skew, absl::ZeroDuration(), absl::Minutes(5),
+                  "How far the issuer's clock and this one may be apart.");
+  schema.Text("auth.jwt_roles_claim", &o.jwt_roles_claim,
+              "Claim with the bearer's roles; nested ones as /realm_access/roles.");
+  schema.TextMap("auth.jwt_roles", &o.jwt_roles,
+                 "What the issuer calls the roles: its name, and viewer, uploader, moderator or "
+                 "admin. Those four names are always understood.");
+  schema.Choice("auth.jwt_default_role", &o.jwt_default_role,
+                {"nothing", "viewer", "uploader", "moderator", "admin"},
+                "Role of a bearer whose token names none.");
+  schema.TextMap(
+      "auth.jwt_attributes", &o.jwt_attributes,
+      "Claims that become attributes of what their bearer uploads: claim and attribute.");
 }
 
 void DeclareDatabase(ConfigSchema& schema, Options& o) {
@@ -155,6 +180,19 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
                   "How long running calls and jobs may go on after SIGTERM.");
 }
 
+absl::Status CheckJwtOptions(const Options& options) {
+  if (options.jwt_issuer.empty()) {
+    if (options.jwt_keys.empty() && options.jwt_audiences.empty()) return absl::OkStatus();
+    return InvalidField("auth.jwt_issuer",
+                        "is needed where the issuer's keys or audiences are given");
+  }
+  if (options.jwt_keys.empty()) return InvalidField("auth.jwt_keys", "must name a file or URL");
+  if (options.jwt_audiences.empty()) {
+    return InvalidField("auth.jwt_audiences", "must name an audience");
+  }
+  return JwtRolesOf(options).status();
+}
+
 }  // namespace
 
 ConfigSchema SchemaFor(Options& options) {
@@ -182,7 +220,21 @@ absl::Status Validate(const Options& options) {
   if (options.database_tls == "verified" && options.database_tls_ca.empty()) {
     return InvalidField("database.tls_ca", "must name a PEM file when database.tls is verified");
   }
+  SR_RETURN_IF_ERROR(CheckJwtOptions(options));
   return PresetsOf(options).status();
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, Role>>> JwtRolesOf(const Options& options) {
+  std::vector<std::pair<std::string, Role>> roles;
+  for (const auto& [name, text] : options.jwt_roles) {
+    const std::optional<Role> role = RoleNamed(text);
+    if (!role) {
+      return InvalidField("auth.jwt_roles." + name,
+                          "expected viewer, uploader, moderator or admin, not '" + text + "'");
+    }
+    roles.emplace_back(name, *role);
+  }
+  return roles;
 }
 
 Scopes ScopesOfStrangers(const Options& options) {

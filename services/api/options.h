@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "services/api/domain/principal.h"
+#include "services/api/domain/roles.h"
 #include "services/api/domain/worker_pool.h"
 #include "services/common/base/certificates.h"
 #include "services/common/base/config.h"
@@ -29,6 +29,15 @@ struct Options {
 
   std::string auth_anonymous = "everything";
   std::string auth_admin_key_file;
+  std::string jwt_issuer;
+  std::vector<std::string> jwt_audiences;
+  std::string jwt_keys;
+  std::string jwt_keys_ca;
+  absl::Duration jwt_clock_skew = absl::Seconds(30);
+  std::string jwt_roles_claim = "roles";
+  std::vector<std::pair<std::string, std::string>> jwt_roles;
+  std::string jwt_default_role = "viewer";
+  std::vector<std::pair<std::string, std::string>> jwt_attributes;
 
   std::string database_driver = "sqlite";
   std::string database_path = "var/api/stockroom.db";
@@ -94,6 +103,9 @@ ConfigSchema SchemaFor(Options& options);
 
 // INVALID_ARGUMENT for values that fit one by one but not together.
 absl::Status Validate(const Options& options);
+
+// auth.jwt_roles. INVALID_ARGUMENT names what is no role.
+absl::StatusOr<std::vector<std::pair<std::string, Role>>> JwtRolesOf(const Options& options);
 
 // What callers may do that show nothing.
 Scopes ScopesOfStrangers(const Options& options);

@@ -58,7 +58,7 @@ FOREIGN = {
                                  "fileserver/rpc", "imageproc/rpc", "tools/stockroom"],
     r"vips/": ["imageproc/codec"],
     r"sqlite3\.h": ["api/metadata", "tools/stockroom"],
-    r"curl/": ["tools/stockroom"],
+    r"curl/": ["api/auth", "tools/stockroom"],
     r"cppconn/|mysql_connection\.h|mysql_driver\.h": ["api/metadata"],
     r"boost/|asio": ["common/http"],
     r"yaml-cpp/|CLI/|spdlog/": ["common/base", "tools/stockroom"],

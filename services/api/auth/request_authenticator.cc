@@ -1,11 +1,16 @@
 #include "services/api/auth/request_authenticator.h"
 
-#include <utility>
-
 #include "services/api/domain/api_keys.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::api {
+namespace {
+
+absl::Status NoApiKey() {
+  return InvalidCredentials("this is no API key, and this server takes no other tokens");
+}
+
+}  // namespace
 
 Principal RequestAuthenticator::Nobody() const {
   Principal anonymous = Principal::Anonymous();
@@ -13,18 +18,31 @@ Principal RequestAuthenticator::Nobody() const {
   return anonymous;
 }
 
+absl::StatusOr<Principal> RequestAuthenticator::Bearer(
+    const absl::StatusOr<JwtClaims>& claims) const {
+  if (!claims.ok()) return claims.status();
+  return PrincipalOf(*claims, options_.tokens);
+}
+
 std::optional<absl::StatusOr<Principal>> RequestAuthenticator::TryAuthenticate(
     const Credentials& credentials) {
   if (credentials.token.empty()) return Nobody();
   if (LooksLikeApiKey(credentials.token)) return keys_.TryVerify(credentials.token);
-  return InvalidCredentials("this is no API key");
+  if (tokens_ == nullptr) return NoApiKey();
+  const std::optional<JwtClaims> known = tokens_->TryVerify(credentials.token);
+  if (!known) return std::nullopt;
+  return Bearer(*known);
 }
 
 void RequestAuthenticator::Authenticate(const CallContext&, const Credentials& credentials,
                                         Done done) {
   if (credentials.token.empty()) return done(Nobody());
   if (LooksLikeApiKey(credentials.token)) return keys_.Verify(credentials.token, std::move(done));
-  done(InvalidCredentials("this is no API key"));
+  if (tokens_ == nullptr) return done(NoApiKey());
+  tokens_->Verify(credentials.token,
+                  [this, done = std::move(done)](absl::StatusOr<JwtClaims> claims) mutable {
+                    done(Bearer(claims));
+                  });
 }
 
 }  // namespace stockroom::api

@@ -1,9 +1,12 @@
-// Who is asking, by whatever they show: an API key, or nothing.
+// Who is asking, by whatever they show: an API key, a token, or nothing.
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "services/api/auth/api_key_verifier.h"
+#include "services/api/auth/jwt_principal.h"
+#include "services/api/auth/jwt_verifier.h"
 #include "services/api/domain/authenticator.h"
 
 namespace stockroom::api {
@@ -14,18 +17,22 @@ class RequestAuthenticator final : public Authenticator {
   struct Options {
     // What callers may do that show nothing.
     Scopes anonymous = Principal::Anonymous().scopes;
+    JwtMapping tokens;
   };
-  // `keys` must outlive it.
-  RequestAuthenticator(Options options, ApiKeyVerifier& keys) : options_(options), keys_(keys) {}
+  // Both must outlive it. Without `tokens` none are taken.
+  RequestAuthenticator(Options options, ApiKeyVerifier& keys, JwtVerifier* tokens = nullptr)
+      : options_(std::move(options)), keys_(keys), tokens_(tokens) {}
 
   std::optional<absl::StatusOr<Principal>> TryAuthenticate(const Credentials& credentials) override;
   void Authenticate(const CallContext& context, const Credentials& credentials, Done done) override;
 
  private:
   Principal Nobody() const;
+  absl::StatusOr<Principal> Bearer(const absl::StatusOr<JwtClaims>& claims) const;
 
   const Options options_;
   ApiKeyVerifier& keys_;
+  JwtVerifier* const tokens_;
 };
 
 }  // namespace stockroom::api
