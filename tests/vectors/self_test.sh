@@ -22,6 +22,7 @@ write wrong.json invalid valid
 if out=$("$runner" "$dir/wrong.json"); then echo "did not disagree"; exit 1; fi
 grep -q 'tcId 1 (a, good): expected invalid, was accepted' <<<"$out"
 grep -q 'tcId 2 (a, changed): expected valid, was refused' <<<"$out"
+[ "$("$runner" --except=1,2 "$dir/wrong.json")" = "0 tests, 0 agreed, 0 disagreed" ]
 echo '{"testGroups": [{}]}' >"$dir/other.json"
 status=0
 "$runner" "$dir/other.json" 2>/dev/null || status=$?

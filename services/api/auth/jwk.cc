@@ -96,7 +96,10 @@ absl::StatusOr<std::string> ReadBytes(const json& jwk, const char* name) {
 absl::StatusOr<JwsAlgorithm> PinnedAlgorithm(const Description& description, JwkType type,
                                              JwsAlgorithm otherwise) {
   if (!description.alg) return otherwise;
-  const std::optional<JwsAlgorithm> named = JwsAlgorithmNamed(*description.alg);
+  std::optional<JwsAlgorithm> named = JwsAlgorithmNamed(*description.alg);
+  // A common slip: the algorithm is called by its hash, not by its curve. Also in published
+  // vectors.
+  if (*description.alg == "ES521") named = JwsAlgorithm::kEs512;
   if (!named) return Unsuitable("is for an algorithm that is not supported");
   if (KeyTypeOf(*named) != type) return Malformed("\"alg\" is of another type of key");
   return *named;

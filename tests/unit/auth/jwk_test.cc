@@ -117,6 +117,16 @@ TEST(JwkTest, KeysForOtherPurposesAreLeftOut) {
                   "key 8: is for an algorithm that is not supported"));
 }
 
+TEST(JwkTest, AKeyThatCallsItsAlgorithmByTheCurveIsUnderstood) {
+  const JwsSigner signer = JwsSigner::Generate("ES512");
+  const auto keys = JwkSet::Parse(signer.Jwk(R"("alg":"ES521")", /*with_alg=*/false));
+  ASSERT_TRUE(keys.ok()) << keys.status();
+  EXPECT_TRUE(VerifyJws(signer.Sign("{}"), *keys).ok());
+  // Tokens must call it right.
+  EXPECT_FALSE(VerifyJws(signer.Sign(R"({"alg":"ES521"})", "{}"), *keys).ok());
+  EXPECT_EQ(RefusedFor(JwsSigner::Generate("ES256").Jwk(R"("alg":"ES521")", false)), "BAD_JWKS");
+}
+
 TEST(JwkTest, SecretsShorterThanTheirHashAreRefused) {
   const std::pair<const char*, size_t> hashes[] = {{"HS256", 32}, {"HS384", 48}, {"HS512", 64}};
   for (const auto& [alg, bytes] : hashes) {
