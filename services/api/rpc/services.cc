@@ -85,6 +85,20 @@ grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* c
   return rpc::RunUnaryAfter(context, executor_, deadlines_, prepare, std::move(search));
 }
 
+grpc::ServerUnaryReactor* SearchRpc::Suggest(grpc::CallbackServerContext* context,
+                                             const v1::SuggestRequest* request,
+                                             v1::SuggestResponse* response) {
+  return rpc::RunUnaryInline(context, deadlines_,
+                             Bind(handlers_, &SearchHandlers::Suggest, request, response));
+}
+
+grpc::ServerUnaryReactor* SearchRpc::FindSimilar(grpc::CallbackServerContext* context,
+                                                 const v1::FindSimilarRequest* request,
+                                                 v1::FindSimilarResponse* response) {
+  return rpc::RunUnary(context, executor_, deadlines_,
+                       Bind(handlers_, &SearchHandlers::FindSimilar, request, response));
+}
+
 grpc::ServerWriteReactor<v1::WatchResponse>* EventRpc::Watch(grpc::CallbackServerContext* context,
                                                              const v1::WatchRequest* request) {
   return rpc::ServeWrites<v1::WatchResponse>(

@@ -198,12 +198,10 @@ absl::StatusOr<std::vector<SimilarImage>> MemorySearchIndex::FindSimilar(const P
     core->Compare(*scan, begin, begin + kPiece);
   }
   ReadLock shared(lock_);
-  for (SimilarImage& similar : core->Similar(*std::move(scan))) {
+  for (const SearchCore::SimilarId& similar : core->Similar(*std::move(scan))) {
     // As it is by now: it may have been changed, hidden or deleted since the scan began.
-    similar.image = core_->Get(similar.image->id);
-    if (similar.image != nullptr && MayFind(who, *similar.image)) {
-      images.push_back(std::move(similar));
-    }
+    const SearchCore::ImagePtr image = core_->Get(similar.id);
+    if (image != nullptr && MayFind(who, *image)) images.push_back({image, similar.distance});
   }
   return images;
 }

@@ -104,8 +104,12 @@ class SearchCore {
   std::optional<SimilarScan> BeginSimilar(const Viewer& viewer, const std::string& id,
                                           size_t limit) const;
   void Compare(SimilarScan& scan, size_t begin, size_t end) const;
-  // In order; images that were removed since are left out.
-  std::vector<SimilarImage> Similar(SimilarScan scan) const;
+  struct SimilarId {
+    std::string id;
+    double distance = 0;
+  };
+  // In order; with images that were removed or changed since.
+  std::vector<SimilarId> Similar(SimilarScan scan) const;
 
   int64_t size() const { return static_cast<int64_t>(slot_of_.size()); }
   int64_t terms() const { return static_cast<int64_t>(words_.size()); }

@@ -41,15 +41,12 @@ void SearchCore::Compare(SimilarScan& scan, size_t begin, size_t end) const {
   });
 }
 
-std::vector<SimilarImage> SearchCore::Similar(SimilarScan scan) const {
+std::vector<SearchCore::SimilarId> SearchCore::Similar(SimilarScan scan) const {
   std::sort(scan.best.begin(), scan.best.end(),
             [this](const Near& a, const Near& b) { return Nearer(a, b); });
-  std::vector<SimilarImage> images;
-  for (const Near& near : scan.best) {
-    if (const ImagePtr& image = documents_[near.slot].image)
-      images.push_back({image, near.distance});
-  }
-  return images;
+  std::vector<SimilarId> ids;
+  for (const Near& near : scan.best) ids.push_back({keys_[near.slot].id, near.distance});
+  return ids;
 }
 
 }  // namespace stockroom::api

@@ -150,6 +150,14 @@ class LookingIndex final : public SearchIndex {
   absl::StatusOr<SearchResult> Search(const Principal&, const SearchRequest&) const override {
     return SearchResult();
   }
+  absl::StatusOr<std::vector<Suggestion>> Suggest(const Principal&, const std::string&,
+                                                  int) const override {
+    return std::vector<Suggestion>();
+  }
+  absl::StatusOr<std::vector<SimilarImage>> FindSimilar(const Principal&, const std::string&,
+                                                        int) const override {
+    return std::vector<SimilarImage>();
+  }
   int64_t size() const override { return 0; }
 
   std::promise<int64_t> seen;
