@@ -82,7 +82,8 @@ TEST_F(FindingTest, WhatMayNotBeFoundLeavesNoTrace) {
 TEST_F(FindingTest, ASpellingOfOthersIsNotTold) {
   Image secret = Picture("b", "", {"SEA-of-Ann"});
   secret.described.visibility = Visibility::kPrivate;
-  index_.Apply({Picture("a", "", {"Sea-of-ann"}), secret}, {});
+  index_.Apply({Picture("a", "", {"Sea-of-ann"})}, {});
+  index_.Apply({secret}, {});
   EXPECT_EQ(Suggest(Named("bob"), "sea-o").at(0).text, "Sea-of-ann");
   EXPECT_EQ(Suggest(Named("ann"), "sea-o").at(0).text, "SEA-of-Ann");
   EXPECT_THAT(Tags(Named("bob")), ElementsAre(FacetValue{"Sea-of-ann", 1}));
