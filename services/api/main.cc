@@ -72,7 +72,8 @@ absl::Status Serve(const Options& options, const std::string& profile) {
 
   MemorySearchIndex index(metrics);
   FeedPosition position(timers);
-  Completions completions(timers);
+  Completions completions(
+      timers, &metrics.GetGauge("stockroom_waiting_uploads", "Calls that wait for an image."));
   EventLog event_log({}, metrics);
   // Of their own: each event wakes every watcher, and nobody else shall stand in line for that.
   Executor watch_executor({.name = "watch", .threads = 2}, metrics);

@@ -16,6 +16,7 @@
 #include "services/common/base/cancellation.h"
 #include "stockroom/v1/events.pb.h"
 #include "stockroom/v1/images.pb.h"
+#include "stockroom/v1/keys.pb.h"
 #include "stockroom/v1/search.pb.h"
 #include "stockroom/v1/system.pb.h"
 #include "tools/stockroom/settings.h"
@@ -37,6 +38,9 @@ class Client {
   virtual absl::StatusOr<v1::ListImagesResponse> List(const v1::ListImagesRequest& request) = 0;
   virtual absl::StatusOr<v1::SearchImagesResponse> Search(
       const v1::SearchImagesRequest& request) = 0;
+  virtual absl::StatusOr<v1::SuggestResponse> Suggest(const v1::SuggestRequest& request) = 0;
+  virtual absl::StatusOr<v1::FindSimilarResponse> FindSimilar(
+      const v1::FindSimilarRequest& request) = 0;
   virtual absl::StatusOr<v1::Image> Update(const v1::UpdateImageRequest& request) = 0;
   virtual absl::Status Delete(const v1::DeleteImageRequest& request) = 0;
   virtual absl::StatusOr<v1::ReprocessImagesResponse> Reprocess(
@@ -45,6 +49,12 @@ class Client {
   // (OK), or an error. Has no deadline: signs of life come every few seconds.
   virtual absl::Status Watch(const v1::WatchRequest& request,
                              absl::FunctionRef<bool(const v1::WatchResponse&)> on_batch) = 0;
+  virtual absl::StatusOr<v1::CreateApiKeyResponse> CreateKey(
+      const v1::CreateApiKeyRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListApiKeysResponse> ListKeys(
+      const v1::ListApiKeysRequest& request) = 0;
+  virtual absl::StatusOr<v1::ApiKey> RevokeKey(const std::string& id) = 0;
+  virtual absl::StatusOr<v1::WhoAmIResponse> WhoAmI() = 0;
   virtual absl::StatusOr<v1::ServerInfo> ServerInfo() = 0;
   virtual absl::Status Ping() = 0;
 };

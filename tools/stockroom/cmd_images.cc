@@ -23,6 +23,24 @@ int Ended(const Program& program) {
   return kExitFailed;
 }
 
+// A line a value: field, value, images.
+void PrintFacets(Output& out, const v1::SearchImagesResponse& answer) {
+  if (out.json()) {
+    nlohmann::ordered_json facets = nlohmann::ordered_json::array();
+    for (const v1::Facet& facet : answer.facets()) facets.push_back(ToJson(facet));
+    return out.Json({{"type", "facets"}, {"facets", std::move(facets)}});
+  }
+  Table table(out, {{.title = "FIELD", .min_width = 11},
+                    {.title = "VALUE", .min_width = 12, .flexible = true},
+                    {.title = "IMAGES", .min_width = 6, .right = true}});
+  for (const v1::Facet& facet : answer.facets()) {
+    for (const v1::FacetValue& value : facet.values()) {
+      table.Add({facet.field(), value.value(), absl::StrCat(value.count())});
+    }
+  }
+  table.Flush();
+}
+
 }  // namespace
 
 int RunList(const Program& program, Client& client, const ListArgs& args) {
@@ -54,6 +72,8 @@ int RunSearch(const Program& program, Client& client, const SearchArgs& args) {
   v1::SearchImagesRequest request;
   request.set_q(args.query);
   request.set_at_least_position(args.at_least_position);
+  for (const std::string& facet : args.facets) request.add_facets(facet);
+  v1::SearchImagesResponse facets;
   int64_t shown = 0;
   int64_t total = 0;
   do {
@@ -64,9 +84,13 @@ int RunSearch(const Program& program, Client& client, const SearchArgs& args) {
     table.Flush();
     shown += page->images_size();
     total = page->total();
+    if (page->facets_size() > 0) *facets.mutable_facets() = page->facets();
+    // They are of the whole result: counting them for every page would tell nothing new.
+    request.clear_facets();
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty() && (args.limit == 0 || shown < args.limit) &&
            !program.out.closed() && program.out.error().ok());
+  if (!args.facets.empty()) PrintFacets(program.out, facets);
   if (!program.out.json() && !program.out.closed()) {
     if (total == 0) {
       program.out.Note("nothing matches; stockroom search --help explains the query language");

@@ -27,10 +27,12 @@ void PrintApi(Output& out, const std::string& address, const v1::ServerInfo& inf
   out.Line(absl::StrCat("      index  ", HumanCount(info.index_images()), " images, position ",
                         HumanCount(info.index_position())));
   for (const v1::WorkerInfo& worker : info.workers()) {
-    out.Line(absl::StrCat("      worker ", OneLine(worker.address()), "  ",
-                          Plural(worker.streams(), "stream"), ", ",
-                          Plural(worker.credits(), "credit"), ", ", worker.running(), " running",
-                          worker.draining() ? out.Paint(Style::kWarning, ", draining") : ""));
+    out.Line(
+        absl::StrCat("      worker ", OneLine(worker.address()), "  ",
+                     worker.version().empty() ? "" : "version " + OneLine(worker.version()) + ", ",
+                     Plural(worker.streams(), "stream"), ", ", Plural(worker.credits(), "credit"),
+                     ", ", worker.running(), " running",
+                     worker.draining() ? out.Paint(Style::kWarning, ", draining") : ""));
   }
   if (info.workers().empty()) {
     out.Line("      " + out.Paint(Style::kWarning, "no worker is connected: uploads will wait"));

@@ -1,11 +1,10 @@
 #include "tools/stockroom/command_line.h"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "tools/stockroom/command_line_parts.h"
 #include "tools/stockroom/exit_codes.h"
 #include "tools/stockroom/help_texts.h"
 
@@ -21,74 +20,9 @@ v1::Visibility VisibilityOf(const std::string& name) {
   return name == "private" ? v1::PRIVATE : v1::PUBLIC;
 }
 
-CLI::Validator OneOf(const std::vector<std::string>& words) {
-  return CLI::Validator(
-      [words](std::string& value) {
-        if (std::find(words.begin(), words.end(), value) != words.end()) return std::string();
-        return absl::StrCat("must be one of ", absl::StrJoin(words, ", "));
-      },
-      "");
-}
-
-CLI::Validator KeyValue() {
-  return CLI::Validator(
-      [](std::string& value) {
-        const size_t at = value.find('=');
-        return at == std::string::npos || at == 0 ? std::string("must be KEY=VALUE")
-                                                  : std::string();
-      },
-      "");
-}
-
-CLI::Validator DurationText() {
-  return CLI::Validator(
-      [](std::string& value) {
-        absl::Duration d;
-        return absl::ParseDuration(value, &d) && d >= absl::ZeroDuration() && d < absl::Hours(720)
-                   ? std::string()
-                   : std::string("must be like 500ms, 30s or 5m");
-      },
-      "");
-}
-
 std::pair<std::string, std::string> SplitPair(const std::string& text) {
   const size_t at = text.find('=');
   return {text.substr(0, at), text.substr(at + 1)};
-}
-
-// CLI11 takes "[a,b]" for a list. A mark in front keeps arguments that begin so as they are.
-constexpr char kMark = '\x01';
-
-std::string Marked(const char* argument) {
-  return argument[0] == '[' ? kMark + std::string(argument) : std::string(argument);
-}
-
-std::string Unmarked(const std::string& value) {
-  return value.starts_with(kMark) ? value.substr(1) : value;
-}
-
-using Setter = std::function<void(const std::string&)>;
-
-CLI::Option* Text(CLI::App& app, const std::string& name, const std::string& help,
-                  const std::string& placeholder, Setter set) {
-  return app
-      .add_option_function<std::string>(
-          name, [set = std::move(set)](const std::string& value) { set(Unmarked(value)); }, help)
-      ->type_name(placeholder);
-}
-
-CLI::Option* Many(CLI::App& app, const std::string& name, const std::string& help,
-                  const std::string& placeholder, Setter set) {
-  return app
-      .add_option_function<std::vector<std::string>>(
-          name,
-          [set = std::move(set)](const std::vector<std::string>& values) {
-            for (const std::string& value : values) set(Unmarked(value));
-          },
-          help)
-      ->type_name(placeholder)
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 void AddGlobals(CLI::App& app, Invocation& to) {
@@ -104,6 +38,9 @@ void AddGlobals(CLI::App& app, Invocation& to) {
       ->group(kGlobalGroup);
   Text(app, "--ca", "PEM file of the authorities to trust (implies --tls)", "FILE",
        [&](const std::string& v) { s.ca_file = v; })
+      ->group(kGlobalGroup);
+  Text(app, "--token-file", "file with the API key or token, or - for standard input", "FILE",
+       [&](const std::string& v) { s.token_file = v; })
       ->group(kGlobalGroup);
   app.add_flag_callback(
          "--plaintext-key", [&] { s.plaintext_key = true; }, "let the API key travel unencrypted")
@@ -163,49 +100,6 @@ void AddUpload(CLI::App& root, Invocation& to) {
   Text(app, "--retry-for", "how long one file is tried while the server is away or busy (1m)",
        "TIME", [&](const std::string& v) { absl::ParseDuration(v, &args.retry_for); })
       ->check(DurationText());
-}
-
-template <typename Args>
-void AddLimit(CLI::App& app, Args& args) {
-  app.add_option("-n,--limit", args.limit, "most images to show (50)")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
-      ->type_name("N");
-  app.add_flag_callback(
-      "--all", [&args] { args.limit = 0; }, "every one, page after page");
-}
-
-void AddReading(CLI::App& root, Invocation& to) {
-  CLI::App& search = *root.add_subcommand("search", "Find images");
-  search.footer(kSearchExamples);
-  Many(search, "query", "words and filters; all must hold", "QUERY", [&](const std::string& v) {
-    absl::StrAppend(&to.search.query, to.search.query.empty() ? "" : " ", v);
-  })->expected(-1);
-  AddLimit(search, to.search);
-  search
-      .add_option("--at-least-position", to.search.at_least_position,
-                  "wait until the index holds this feed position")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
-
-  CLI::App& list = *root.add_subcommand("list", "All images, newest first");
-  list.footer(kListExamples);
-  AddLimit(list, to.list);
-
-  CLI::App& show = *root.add_subcommand("show", "Everything about an image");
-  show.footer(kShowExamples);
-  show.add_option("id", to.show.ids, "one or more images")->required()->type_name("ID");
-
-  CLI::App& get = *root.add_subcommand("get", "Fetch an original or a rendition");
-  get.footer(kGetExamples);
-  get.add_option("id", to.get.id, "the image")->required()->type_name("ID");
-  CLI::Option* preset = Text(get, "-p,--preset", "a rendition, for example thumb-320", "NAME",
-                             [&](const std::string& v) { to.get.preset = v; });
-  get.add_flag_callback(
-         "--original", [] {}, "the original (as without --preset)")
-      ->excludes(preset);
-  Text(get, "-o,--output", "file, folder, or - for standard output", "FILE",
-       [&](const std::string& v) { to.get.output = v; });
-  get.add_flag("-f,--force", to.get.force, "replace a file that is there");
 }
 
 void AddChanging(CLI::App& root, Invocation& to) {
@@ -304,6 +198,7 @@ void Build(CLI::App& app, Invocation& to) {
   AddChanging(app, to);
   AddReprocess(app, to);
   AddWatch(app, to);
+  AddKeys(app, to);
   AddOthers(app, to);
   app.set_version_flag("--version", "stockroom " STOCKROOM_VERSION, "the version");
   app.get_formatter()->column_width(32);
@@ -319,10 +214,12 @@ CommandTree Describe(const CLI::App& app) {
     if (described.names.empty()) {
       tree.files = option->get_type_name() == "FILE";
       if (option->get_type_name() == "SHELL") tree.words = kShells;
+      if (option->get_type_name() == "ACTION") tree.words = kKeyActions;
       continue;
     }
     if (option->get_type_name() == "WHO") described.choices = kVisibilities;
     if (option->get_type_name() == "EVENT") described.choices = kEventTypes;
+    if (option->get_type_name() == "ROLE") described.choices = kRoles;
     tree.options.push_back(std::move(described));
   }
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {

@@ -1,4 +1,5 @@
-// The command line: what may be given, what was given. The one place that knows CLI11.
+// The command line: what may be given, what was given. The sources
+// command_line*.cc are the place that knows CLI11.
 #pragma once
 
 #include <optional>
@@ -26,11 +27,14 @@ struct Invocation {
   bool no_journal = false;
   ListArgs list;
   SearchArgs search;
+  SuggestArgs suggest;
+  SimilarArgs similar;
   ShowArgs show;
   GetArgs get;
   UpdateArgs update;
   DeleteArgs remove;
   ReprocessArgs reprocess;
+  KeysArgs keys;
   WatchArgs watch;
   StatusArgs status;
   PingArgs ping;

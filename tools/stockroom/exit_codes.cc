@@ -15,8 +15,9 @@ ExitCode ExitCodeOf(const absl::Status& status) {
       return kExitUsage;
     case absl::StatusCode::kNotFound:
       return kExitNotFound;
-    case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnauthenticated:
+      return kExitUnknown;
+    case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kAborted:
     case absl::StatusCode::kAlreadyExists:
@@ -58,9 +59,10 @@ std::string Explain(const absl::Status& status, const std::string& address) {
                           " did not answer in time; try again, or allow more with "
                           "--timeout");
     case absl::StatusCode::kUnauthenticated:
-      return absl::StrCat(message, "; give a key with STOCKROOM_API_KEY or in config.yaml");
+      return absl::StrCat(
+          message, "; show an API key or token with STOCKROOM_TOKEN, --token-file or config.yaml");
     case absl::StatusCode::kPermissionDenied:
-      return absl::StrCat(message, "; this key may not do that");
+      return absl::StrCat(message, "; stockroom whoami shows what you may do");
     case absl::StatusCode::kUnimplemented:
       return absl::StrCat("the server at ", address,
                           " does not offer this (older version?): ", message);

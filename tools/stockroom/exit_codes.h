@@ -15,6 +15,7 @@ enum ExitCode : int {
   kExitNotFound = 3,       // no such image, rendition or file
   kExitRefused = 4,        // not allowed, or the image's state does not allow it
   kExitAway = 5,           // the server does not answer or is too busy
+  kExitUnknown = 6,        // no key or token was shown, or one that is not accepted
   kExitInterrupted = 130,  // SIGINT
   kExitTerminated = 143,   // SIGTERM
 };

@@ -13,6 +13,7 @@
 #include "services/common/rpc/status.h"
 #include "stockroom/v1/events.grpc.pb.h"
 #include "stockroom/v1/images.grpc.pb.h"
+#include "stockroom/v1/keys.grpc.pb.h"
 #include "stockroom/v1/search.grpc.pb.h"
 #include "stockroom/v1/system.grpc.pb.h"
 #include "tools/stockroom/client.h"
@@ -30,11 +31,13 @@ struct Connection {
   explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
       : events(v1::EventService::NewStub(channel)),
         images(v1::ImageService::NewStub(channel)),
+        keys(v1::KeyService::NewStub(channel)),
         search(v1::SearchService::NewStub(channel)),
         system(v1::SystemService::NewStub(channel)) {}
 
   std::unique_ptr<v1::EventService::Stub> events;
   std::unique_ptr<v1::ImageService::Stub> images;
+  std::unique_ptr<v1::KeyService::Stub> keys;
   std::unique_ptr<v1::SearchService::Stub> search;
   std::unique_ptr<v1::SystemService::Stub> system;
 };
@@ -85,6 +88,14 @@ class GrpcClient final : public Client {
     return Unary<v1::SearchImagesResponse>(*Stubs().search, &v1::SearchService::Stub::SearchImages,
                                            request);
   }
+  absl::StatusOr<v1::SuggestResponse> Suggest(const v1::SuggestRequest& request) override {
+    return Unary<v1::SuggestResponse>(*Stubs().search, &v1::SearchService::Stub::Suggest, request);
+  }
+  absl::StatusOr<v1::FindSimilarResponse> FindSimilar(
+      const v1::FindSimilarRequest& request) override {
+    return Unary<v1::FindSimilarResponse>(*Stubs().search, &v1::SearchService::Stub::FindSimilar,
+                                          request);
+  }
   absl::StatusOr<v1::Image> Update(const v1::UpdateImageRequest& request) override {
     return Unary<v1::Image>(*Stubs().images, &v1::ImageService::Stub::UpdateImage, request);
   }
@@ -107,6 +118,24 @@ class GrpcClient final : public Client {
       if (!on_batch(message)) call.context.TryCancel();
     }
     return rpc::FromGrpc(reader->Finish());
+  }
+  absl::StatusOr<v1::CreateApiKeyResponse> CreateKey(
+      const v1::CreateApiKeyRequest& request) override {
+    return Unary<v1::CreateApiKeyResponse>(*Stubs().keys, &v1::KeyService::Stub::CreateApiKey,
+                                           request);
+  }
+  absl::StatusOr<v1::ListApiKeysResponse> ListKeys(const v1::ListApiKeysRequest& request) override {
+    return Unary<v1::ListApiKeysResponse>(*Stubs().keys, &v1::KeyService::Stub::ListApiKeys,
+                                          request);
+  }
+  absl::StatusOr<v1::ApiKey> RevokeKey(const std::string& id) override {
+    v1::RevokeApiKeyRequest request;
+    request.set_id(id);
+    return Unary<v1::ApiKey>(*Stubs().keys, &v1::KeyService::Stub::RevokeApiKey, request);
+  }
+  absl::StatusOr<v1::WhoAmIResponse> WhoAmI() override {
+    return Unary<v1::WhoAmIResponse>(*Stubs().keys, &v1::KeyService::Stub::WhoAmI,
+                                     v1::WhoAmIRequest());
   }
   absl::StatusOr<v1::ServerInfo> ServerInfo() override {
     return Unary<v1::ServerInfo>(*Stubs().system, &v1::SystemService::Stub::GetServerInfo,

@@ -9,13 +9,16 @@ inline constexpr char kMainFooter[] = R"(
 Settings come from flags, else the environment, else ~/.config/stockroom/config.yaml:
   STOCKROOM_ADDRESS   address:  127.0.0.1:50051     gRPC; a list for status
   STOCKROOM_GATEWAY   gateway:  http://127.0.0.1:8080
-  STOCKROOM_API_KEY   api_key:                      never a flag: others could see it
+  STOCKROOM_TOKEN     api_key:                      API key or token, never a flag: others
+                                                    could see it (also STOCKROOM_API_KEY)
+                      token_file:                   the same in a file; --token-file
   STOCKROOM_TLS       tls:      false
   STOCKROOM_CA        ca:
 
 Exit codes: 0 all went well; 1 something, or some of several, failed; 2 the command
 line, the settings or the query can not be read; 3 no such image or file; 4 not
-allowed; 5 the server is away or too busy; 130 interrupted; 143 terminated.
+allowed; 5 the server is away or too busy; 6 no API key or token, or one that is not
+accepted; 130 interrupted; 143 terminated.
 
 First steps:
   stockroom status
@@ -43,11 +46,38 @@ without regard to case or accents. Besides them:
   date:24-12-2020     on that day; parts may be *, as in date:*-12-2020
   from:01-01-2020     on that day or later;  to:31-12-2020  or earlier
   desc:"in the snow"  the description holds that text
+  md5:9e107d9d...     the original has this MD5
 
 Examples:
   stockroom search harbour tags:sea,boats
+  stockroom search from:01-01-2020 --facets tag,license -n 1
   stockroom search 'date:*-12-2020' --all
   stockroom search --json tags:draft --all | jq -r .id | xargs stockroom delete --yes)";
+
+inline constexpr char kSuggestExamples[] = R"(
+What begins so among the words and tags of the images that you may find, the most
+frequent first.
+
+Examples:
+  stockroom suggest har
+  stockroom suggest -n 50)";
+
+inline constexpr char kSimilarExamples[] = R"(
+The most similar first, by their colours and coarse shapes. Distance 0 looks the same,
+1 has nothing in common.
+
+Examples:
+  stockroom similar 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f
+  stockroom similar 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f --json | jq -r .image.id)";
+
+inline constexpr char kKeysExamples[] = R"(
+The secret of a new key is shown once, on standard output; the server keeps a hash.
+
+Examples:
+  stockroom keys create --subject scanner --role uploader --expires 90d > scanner.key
+  stockroom keys list
+  stockroom keys revoke 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f
+  stockroom upload scans/ --token-file scanner.key)";
 
 inline constexpr char kListExamples[] = R"(
 On a terminal a table that fits it; elsewhere ID, STATE, DATE, PIXELS, BYTES, TITLE and

@@ -56,8 +56,21 @@ struct SearchArgs {
   std::string query;
   int64_t limit = 50;  // 0: all
   int64_t at_least_position = 0;
+  std::vector<std::string> facets;
 };
 int RunSearch(const Program& program, Client& client, const SearchArgs& args);
+
+struct SuggestArgs {
+  std::string prefix;
+  int limit = 10;
+};
+int RunSuggest(const Program& program, Client& client, const SuggestArgs& args);
+
+struct SimilarArgs {
+  std::string id;
+  int limit = 20;
+};
+int RunSimilar(const Program& program, Client& client, const SimilarArgs& args);
 
 struct ShowArgs {
   std::vector<std::string> ids;
@@ -98,6 +111,19 @@ struct ReprocessArgs {
   bool all = false;
 };
 int RunReprocess(const Program& program, Client& client, const ReprocessArgs& args);
+
+struct KeysArgs {
+  std::string action;            // list, create, revoke
+  std::vector<std::string> ids;  // revoke
+  std::string subject;
+  std::string role;  // "" for the server's usual one
+  std::vector<std::string> scopes;
+  std::string label;
+  std::optional<absl::Duration> lifetime;
+  bool yes = false;
+};
+int RunKeys(const Program& program, Client& client, const KeysArgs& args);
+int RunWhoAmI(const Program& program, Client& client);
 
 struct WatchArgs {
   std::vector<std::string> types;  // "ready"; empty: all

@@ -45,6 +45,19 @@ absl::StatusOr<PartialSettings> ReadConfigFile(const Invocation& invocation, Out
   return settings;
 }
 
+absl::StatusOr<Settings> ReadSettings(const Invocation& invocation, Output& out) {
+  SR_ASSIGN_OR_RETURN(PartialSettings file, ReadConfigFile(invocation, out));
+  PartialSettings environment = FromEnvironment(Environment);
+  PartialSettings flags = invocation.settings;
+  // Only the one that wins is read: standard input can be read once.
+  for (PartialSettings* source : {&flags, &environment, &file}) {
+    if (!source->token_file && !source->api_key) continue;
+    SR_RETURN_IF_ERROR(ReadTokenFile(*source));
+    break;
+  }
+  return Combine(file, environment, flags);
+}
+
 // Signals are taken by a thread of their own: the first stops what is under way, the second ends
 // the program at once.
 std::shared_ptr<Cancellation> TakeSignals(std::atomic<int>& taken) {
@@ -92,6 +105,10 @@ int RunWithClient(const Program& program, const Invocation& invocation) {
   if (command == "upload") return RunUploadWithJournal(program, c, invocation);
   if (command == "list") return RunList(program, c, invocation.list);
   if (command == "search") return RunSearch(program, c, invocation.search);
+  if (command == "suggest") return RunSuggest(program, c, invocation.suggest);
+  if (command == "similar") return RunSimilar(program, c, invocation.similar);
+  if (command == "keys") return RunKeys(program, c, invocation.keys);
+  if (command == "whoami") return RunWhoAmI(program, c);
   if (command == "show") return RunShow(program, c, invocation.show);
   if (command == "get") return RunGet(program, c, invocation.get);
   if (command == "update") return RunUpdate(program, c, invocation.update);
@@ -152,10 +169,7 @@ int Run(const Invocation& invocation) {
   Output out(options, FdSink(STDOUT_FILENO), FdSink(STDERR_FILENO));
   if (const std::optional<int> code = RunAlone(invocation, out)) return *code;
 
-  const absl::StatusOr<PartialSettings> file = ReadConfigFile(invocation, out);
-  const absl::StatusOr<Settings> settings =
-      file.ok() ? Combine(*file, FromEnvironment(Environment), invocation.settings)
-                : absl::StatusOr<Settings>(file.status());
+  const absl::StatusOr<Settings> settings = ReadSettings(invocation, out);
   if (!settings.ok()) {
     out.Error(std::string(settings.status().message()));
     return kExitUsage;

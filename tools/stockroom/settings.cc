@@ -2,6 +2,10 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <fstream>
+#include <iostream>
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -13,6 +17,9 @@
 
 namespace stockroom::cli {
 namespace {
+
+// Tokens of some identity providers are several KiB.
+constexpr size_t kLongestToken = 64 << 10;
 
 std::string HomeFolder(const EnvironmentFn& environment, const char* variable,
                        const std::string& below_home) {
@@ -54,14 +61,15 @@ absl::Status ReadEntry(const std::string& key, const YAML::Node& value, const st
   }
   if (key == "gateway") return text(out.gateway);
   if (key == "api_key") return text(out.api_key);
+  if (key == "token_file") return text(out.token_file);
   if (key == "tls") return flag(out.tls);
   if (key == "ca") return text(out.ca_file);
   if (key == "plaintext_key") return flag(out.plaintext_key);
   if (key == "timeout") return text(out.timeout);
   return InvalidArgument("BAD_CONFIG",
                          absl::StrCat(path, ": unknown key ", key,
-                                      "; known are address, gateway, api_key, tls, ca, "
-                                      "plaintext_key and timeout"));
+                                      "; known are address, gateway, api_key, token_file, "
+                                      "tls, ca, plaintext_key and timeout"));
 }
 
 template <typename T>
@@ -141,10 +149,32 @@ PartialSettings FromEnvironment(const EnvironmentFn& environment) {
   PartialSettings out;
   out.addresses = text("STOCKROOM_ADDRESS");
   out.gateway = text("STOCKROOM_GATEWAY");
-  out.api_key = text("STOCKROOM_API_KEY");
+  out.api_key = text("STOCKROOM_TOKEN");
+  if (!out.api_key) out.api_key = text("STOCKROOM_API_KEY");
+  out.token_file = text("STOCKROOM_TOKEN_FILE");
   out.ca_file = text("STOCKROOM_CA");
   if (const auto tls = text("STOCKROOM_TLS")) out.tls = *tls == "1" || *tls == "true";
   return out;
+}
+
+absl::Status ReadTokenFile(PartialSettings& settings) {
+  if (!settings.token_file) return absl::OkStatus();
+  const bool standard = *settings.token_file == "-";
+  const std::string name = standard ? "standard input" : *settings.token_file;
+  std::ifstream file;
+  if (!standard) file.open(*settings.token_file, std::ios::binary);
+  std::istream& in = standard ? std::cin : file;
+  std::string token(kLongestToken + 1, '\0');
+  in.read(token.data(), static_cast<std::streamsize>(token.size()));
+  token.resize(static_cast<size_t>(in.gcount()));
+  if (in.bad() || (!standard && !file.is_open())) {
+    return InvalidArgument("BAD_KEY", name + " can not be read");
+  }
+  if (token.size() > kLongestToken) return InvalidArgument("BAD_KEY", name + " is too long");
+  absl::StripAsciiWhitespace(&token);
+  if (token.empty()) return InvalidArgument("BAD_KEY", name + " holds no API key or token");
+  settings.api_key = std::move(token);
+  return absl::OkStatus();
 }
 
 std::string DefaultConfigPath(const EnvironmentFn& environment) {

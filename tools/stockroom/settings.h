@@ -19,7 +19,7 @@ struct Settings {
   std::vector<std::string> addresses = {"127.0.0.1:50051"};
   // Base URL of the REST gateway, without a slash at the end.
   std::string gateway = "http://127.0.0.1:8080";
-  // Secret: never printed, never in a file that this program writes.
+  // API key or token. Secret: never printed, never in a file that this program writes.
   std::string api_key;
   bool tls = false;
   // PEM file of the authorities to trust instead of the system's.
@@ -37,6 +37,8 @@ struct PartialSettings {
   std::optional<std::string> addresses;  // separated by commas
   std::optional<std::string> gateway;
   std::optional<std::string> api_key;
+  // File that holds it; wins over api_key of the same source. See ReadTokenFile.
+  std::optional<std::string> token_file;
   std::optional<bool> tls;
   std::optional<std::string> ca_file;
   std::optional<bool> plaintext_key;
@@ -45,12 +47,18 @@ struct PartialSettings {
 
 using EnvironmentFn = std::function<std::optional<std::string>(const char*)>;
 
-// The keys address (a name or a list), gateway, api_key, tls, ca, plaintext_key, timeout.
-// INVALID_ARGUMENT names `path`, the key and what is expected; never a value.
+// The keys address (a name or a list), gateway, api_key, token_file, tls, ca, plaintext_key,
+// timeout. INVALID_ARGUMENT names `path`, the key and what is expected; never a value.
 absl::StatusOr<PartialSettings> ParseConfigFile(std::string_view yaml, const std::string& path);
 
-// STOCKROOM_ADDRESS, STOCKROOM_GATEWAY, STOCKROOM_API_KEY, STOCKROOM_TLS, STOCKROOM_CA.
+// STOCKROOM_ADDRESS, STOCKROOM_GATEWAY, STOCKROOM_TOKEN or STOCKROOM_API_KEY, STOCKROOM_TOKEN_FILE,
+// STOCKROOM_TLS, STOCKROOM_CA.
 PartialSettings FromEnvironment(const EnvironmentFn& environment);
+
+// Puts what `token_file` holds ("-": standard input), without white space at the ends, into
+// api_key. INVALID_ARGUMENT: it can not be read, is empty or longer than 64 KiB. Its content is in
+// no message.
+absl::Status ReadTokenFile(PartialSettings& settings);
 
 // $XDG_CONFIG_HOME or ~/.config, then stockroom/config.yaml; "" without a home.
 std::string DefaultConfigPath(const EnvironmentFn& environment);

@@ -1,16 +1,13 @@
 // How far this api's index has followed the change feed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
-#include <map>
-#include <memory>
-#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "services/api/domain/waiters.h"
 #include "services/common/base/call_context.h"
-#include "services/common/base/mutex.h"
-#include "services/common/base/timer.h"
 
 namespace stockroom::api {
 
@@ -19,12 +16,9 @@ class FeedPosition {
  public:
   // `timers` must outlive it. More than `max_waiting` at once are told to come back.
   explicit FeedPosition(TimerQueue& timers, size_t max_waiting = 1000)
-      : timers_(timers), max_waiting_(max_waiting) {}
+      : waiters_(timers, {.most = max_waiting}) {}
 
-  int64_t Get() const {
-    MutexLock lock(mu_);
-    return position_;
-  }
+  int64_t Get() const { return position_.load(); }
   // Never goes back.
   void Advance(int64_t position);
 
@@ -35,20 +29,8 @@ class FeedPosition {
   void Wait(int64_t position, const CallContext& context, Done done);
 
  private:
-  struct Waiter {
-    TimerQueue::Id timer;
-    Done done;
-    std::unique_ptr<Cancellation::Registration> on_cancel;
-  };
-  using Key = std::pair<int64_t, uint64_t>;  // position and serial number
-  void End(const Key& key, absl::Status status);
-
-  TimerQueue& timers_;
-  const size_t max_waiting_;
-  mutable Mutex mu_;
-  int64_t position_ SR_GUARDED_BY(mu_) = 0;
-  uint64_t next_ SR_GUARDED_BY(mu_) = 0;
-  std::map<Key, Waiter> waiters_ SR_GUARDED_BY(mu_);
+  std::atomic<int64_t> position_{0};
+  Waiters<int64_t, absl::Status> waiters_;
 };
 
 }  // namespace stockroom::api

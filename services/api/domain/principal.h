@@ -60,9 +60,12 @@ struct Principal {
 };
 
 // Knows the link or the id: public, unlisted, or their own.
-inline bool MayRead(const Principal& who, const Image& image) {
-  return image.described.visibility != Visibility::kPrivate || image.owner == who.subject ||
+inline bool MayRead(const Principal& who, const std::string& owner, Visibility visibility) {
+  return visibility != Visibility::kPrivate || owner == who.subject ||
          who.scopes.Has(Scope::kModerate);
+}
+inline bool MayRead(const Principal& who, const Image& image) {
+  return MayRead(who, image.owner, image.described.visibility);
 }
 // Comes upon it by listing or search: public, or their own.
 inline bool MayFind(const Principal& who, const std::string& owner, Visibility visibility) {

@@ -45,6 +45,7 @@ struct WorkOutcome {
 struct WorkerStatus {
   std::string address;
   std::string id;
+  std::string version;
   int streams = 0;
   int credits = 0;
   int running = 0;

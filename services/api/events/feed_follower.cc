@@ -80,14 +80,19 @@ void FeedFollower::Run() {
 
 absl::Status FeedFollower::Bootstrap() {
   const absl::Time start = absl::Now();
+  // Only an earlier attempt, failed or not, can have left what is gone by now.
+  const bool again = std::exchange(loaded_before_, true);
   std::unordered_set<std::string> there;
   const absl::StatusOr<int64_t> position = store_.Snapshot([&](std::vector<Image> images) {
-    for (const Image& image : images) there.insert(image.id);
+    for (const Image& image : images) {
+      if (again) there.insert(image.id);
+    }
     index_.Apply(std::move(images), {});
     return absl::OkStatus();
   });
   if (!position.ok()) return Annotate(position.status(), "loading the search index");
-  const std::vector<std::string> gone = index_.KeepOnly(there);
+  std::vector<std::string> gone;
+  if (again) gone = index_.KeepOnly(there);
   position_.Advance(*position);
   position_gauge_.Set(*position);
   images_gauge_.Set(index_.size());

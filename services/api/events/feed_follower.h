@@ -63,6 +63,7 @@ class FeedFollower {
   Gauge& images_gauge_;
   Counter& events_total_;
   std::atomic<bool> ready_{false};
+  bool loaded_before_ = false;  // the follower's thread only
   absl::AnyInvocable<void()> on_ready_;
 
   Mutex mu_;

@@ -24,9 +24,18 @@ class SearchHandlers {
   absl::Status SearchImages(const CallContext& context, const Principal& who,
                             const v1::SearchImagesRequest& request,
                             v1::SearchImagesResponse* response);
+  // Not for a gRPC reaction: the index is not that far yet, or there are facets to count.
   bool MustWait(const v1::SearchImagesRequest& request) const {
-    return request.at_least_position() > position_.Get();
+    return request.at_least_position() > position_.Get() || request.facets_size() > 0;
   }
+
+  // Never blocks.
+  absl::Status Suggest(const CallContext& context, const Principal& who,
+                       const v1::SuggestRequest& request, v1::SuggestResponse* response);
+  // Memory only, but looks at every image.
+  absl::Status FindSimilar(const CallContext& context, const Principal& who,
+                           const v1::FindSimilarRequest& request,
+                           v1::FindSimilarResponse* response);
 
   void AddTo(MethodTable& table);
 

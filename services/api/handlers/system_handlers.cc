@@ -24,6 +24,7 @@ absl::Status SystemHandlers::GetServerInfo(const CallContext&, const Principal&,
     out->set_credits(worker.credits);
     out->set_running(worker.running);
     out->set_draining(worker.draining);
+    out->set_version(worker.version);
   }
   response->set_index_position(position_.Get());
   response->set_index_images(index_.size());

@@ -1,22 +1,26 @@
 #include "services/api/metadata/mysql_feed.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "services/api/metadata/event_rows.h"
 #include "services/api/metadata/transitions.h"
-#include "services/common/base/ids.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::api {
+namespace {
+
+constexpr char kSelect[] =
+    "SELECT seq, id, type, image_id, revision, time, owner, visibility FROM events "
+    "WHERE seq > ? ORDER BY seq LIMIT ?";
+constexpr char kSelectOld[] =
+    "SELECT seq, time FROM events WHERE seq IS NOT NULL AND seq < ? ORDER BY seq LIMIT ?";
+constexpr char kErase[] = "DELETE FROM events WHERE seq <= ?";
+
+}  // namespace
 
 absl::StatusOr<int64_t> AppendEvent(MysqlConnection& db, const char* type, const Image& image,
                                     absl::Time now) {
-  SR_RETURN_IF_ERROR(
-      db.Query("INSERT INTO events (id, type, image_id, revision, time, owner, visibility) "
-               "VALUES (?, ?, ?, ?, ?, ?, ?)")
-          .Bind(NewUuidV7(now), type, image.id, image.revision, absl::ToUnixMicros(now),
-                image.owner, static_cast<int>(image.described.visibility))
-          .Run());
+  SR_RETURN_IF_ERROR(InsertEventRow(db, type, image, now));
   return db.LastInsertId();
 }
 
@@ -27,24 +31,7 @@ absl::StatusOr<MetadataStore::FeedRange> ReadFeedRange(MysqlConnection& db) {
 }
 
 absl::StatusOr<std::vector<Event>> ReadEventRows(MysqlConnection& db, int64_t position, int limit) {
-  std::vector<Event> events;
-  {
-    MysqlQuery query = db.Query(
-        "SELECT seq, id, type, image_id, revision, time, owner, visibility FROM events "
-        "WHERE seq > ? ORDER BY seq LIMIT ?");
-    query.Bind(position, std::max(limit, 0));
-    while (query.Step()) {
-      events.push_back({.position = query.Integer(0),
-                        .id = query.Text(1),
-                        .type = query.Text(2),
-                        .image_id = query.Text(3),
-                        .revision = query.Integer(4),
-                        .time = absl::FromUnixMicros(query.Integer(5)),
-                        .owner = query.Text(6),
-                        .visibility = static_cast<Visibility>(query.Integer(7))});
-    }
-    SR_RETURN_IF_ERROR(query.status());
-  }
+  SR_ASSIGN_OR_RETURN(std::vector<Event> events, SelectEventRows(db, kSelect, position, limit));
   // After the events: what was trimmed before they were read shows here.
   SR_ASSIGN_OR_RETURN(const MetadataStore::FeedRange range, ReadFeedRange(db));
   if (position < range.trimmed) return FeedTrimmed(position, range.trimmed);
@@ -60,24 +47,13 @@ absl::StatusOr<bool> HasUnnumberedEvents(MysqlConnection& db) {
 
 absl::StatusOr<int> TrimEventRows(MysqlConnection& db, absl::Time before, int limit) {
   SR_ASSIGN_OR_RETURN(const MetadataStore::FeedRange range, ReadFeedRange(db));
-  int64_t last_old = 0;
-  int count = 0;
-  {
-    MysqlQuery query = db.Query(
-        "SELECT seq, time FROM events WHERE seq IS NOT NULL AND seq < ? ORDER BY seq LIMIT ?");
-    query.Bind(range.last, std::max(limit, 0));
-    while (query.Step() && query.Integer(1) < absl::ToUnixMicros(before)) {
-      last_old = query.Integer(0);
-      ++count;
-    }
-    SR_RETURN_IF_ERROR(query.status());
-  }
-  if (count == 0) return 0;
-  SR_RETURN_IF_ERROR(db.Query("DELETE FROM events WHERE seq <= ?").Bind(last_old).Run());
+  SR_ASSIGN_OR_RETURN(const TrimmedRows old,
+                      DeleteOldEventRows(db, kSelectOld, kErase, range.last, before, limit));
+  if (old.count == 0) return 0;
   SR_RETURN_IF_ERROR(db.Query("UPDATE feed_head SET trimmed = GREATEST(trimmed, ?) WHERE id = 1")
-                         .Bind(last_old)
+                         .Bind(old.last)
                          .Run());
-  return count;
+  return old.count;
 }
 
 class MysqlFeedTable::Round final : public FeedRound {

@@ -69,6 +69,20 @@ grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* c
                     request, response, prepare);
 }
 
+grpc::ServerUnaryReactor* SearchRpc::Suggest(grpc::CallbackServerContext* context,
+                                             const v1::SuggestRequest* request,
+                                             v1::SuggestResponse* response) {
+  return ServeUnary(front_, context, RunsOn::kReaction, handlers_, &SearchHandlers::Suggest,
+                    request, response);
+}
+
+grpc::ServerUnaryReactor* SearchRpc::FindSimilar(grpc::CallbackServerContext* context,
+                                                 const v1::FindSimilarRequest* request,
+                                                 v1::FindSimilarResponse* response) {
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &SearchHandlers::FindSimilar,
+                    request, response);
+}
+
 grpc::ServerWriteReactor<v1::WatchResponse>* EventRpc::Watch(grpc::CallbackServerContext* context,
                                                              const v1::WatchRequest* request) {
   return rpc::ServeWrites<v1::WatchResponse>(

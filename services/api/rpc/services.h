@@ -52,6 +52,12 @@ class SearchRpc final : public v1::SearchService::CallbackService {
   grpc::ServerUnaryReactor* SearchImages(grpc::CallbackServerContext* context,
                                          const v1::SearchImagesRequest* request,
                                          v1::SearchImagesResponse* response) override;
+  grpc::ServerUnaryReactor* Suggest(grpc::CallbackServerContext* context,
+                                    const v1::SuggestRequest* request,
+                                    v1::SuggestResponse* response) override;
+  grpc::ServerUnaryReactor* FindSimilar(grpc::CallbackServerContext* context,
+                                        const v1::FindSimilarRequest* request,
+                                        v1::FindSimilarResponse* response) override;
 
  private:
   SearchHandlers& handlers_;

@@ -111,11 +111,12 @@ class Parser {
     if (key == "tags") return ParseTags();
     SR_RETURN_IF_ERROR(CountTerm(begin));
     if (key == "desc") return ParseDescription();
+    if (key == "md5") return ParseMd5();
     if (key == "date" || key == "from" || key == "to") return ParseDate(key);
     return QueryError(
         "QUERY_UNKNOWN_KEY", begin,
         "unknown key \"" + key +
-            ":\"; there are tags:, date:, from:, to: and desc:. To look for text with "
+            ":\"; there are tags:, date:, from:, to:, desc: and md5:. To look for text with "
             "a colon in it, put it in quotes");
   }
 
@@ -142,6 +143,17 @@ class Parser {
       return QueryError("QUERY_EMPTY_VALUE", begin, "expected text, as in desc:\"in the snow\"");
     }
     query_.description.push_back(std::move(line));
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseMd5() {
+    const size_t begin = at_;
+    SR_ASSIGN_OR_RETURN(const std::string_view value, TakeValue(""));
+    absl::StatusOr<std::string> md5 = FromHex(FoldText(value));
+    if (!md5.ok() || md5->size() != 16) {
+      return QueryError("QUERY_BAD_MD5", begin, "expected the 32 hexadecimal digits of an MD5");
+    }
+    query_.md5.push_back(*std::move(md5));
     return absl::OkStatus();
   }
 

@@ -38,13 +38,15 @@ struct ParsedQuery {
   std::vector<WordsTerm> words;
   std::vector<std::string> tags;         // FoldLine
   std::vector<std::string> description;  // FoldLine
+  std::vector<std::string> md5;          // 16 bytes each
   std::vector<DatePattern> dates;
   // Inclusive, as DateNumber.
   std::optional<int32_t> from;
   std::optional<int32_t> to;
 
   bool MatchesAll() const {
-    return words.empty() && tags.empty() && description.empty() && dates.empty() && !from && !to;
+    return words.empty() && tags.empty() && description.empty() && md5.empty() && dates.empty() &&
+           !from && !to;
   }
 };
 
@@ -54,9 +56,9 @@ inline int32_t DateNumber(int year, int month, int day) { return year * 10000 + 
 bool Matches(const DatePattern& pattern, int32_t date);
 
 // INVALID_ARGUMENT with the reason and, in message and metadata, the position in bytes from 1:
-// QUERY_UNKNOWN_KEY, QUERY_BAD_DATE, QUERY_UNTERMINATED_QUOTE, QUERY_EMPTY_VALUE, QUERY_NO_WORDS,
-// QUERY_TOO_LONG, QUERY_TOO_MANY_TERMS, QUERY_NOT_TEXT. Characters such as "-" between words are
-// skipped, but a query of nothing else has QUERY_NO_WORDS.
+// QUERY_UNKNOWN_KEY, QUERY_BAD_DATE, QUERY_BAD_MD5, QUERY_UNTERMINATED_QUOTE, QUERY_EMPTY_VALUE,
+// QUERY_NO_WORDS, QUERY_TOO_LONG, QUERY_TOO_MANY_TERMS, QUERY_NOT_TEXT. Characters such as "-"
+// between words are skipped, but a query of nothing else has QUERY_NO_WORDS.
 absl::StatusOr<ParsedQuery> ParseQuery(std::string_view query);
 
 }  // namespace stockroom::api

@@ -12,19 +12,22 @@ constexpr int64_t kSortAtMost = 2048;
 
 }  // namespace
 
-SearchCore::Page SearchCore::Find(const std::string& subject, const ParsedQuery& query,
-                                  const std::optional<PageCursor>& after, size_t limit) const {
+SearchCore::Page SearchCore::Find(const Viewer& viewer, const ParsedQuery& query,
+                                  const std::optional<PageCursor>& after, size_t limit,
+                                  SlotSet* all) const {
   Page page;
   std::vector<Slot> slots;
   // One more than wanted tells whether there is another page.
   if (query.MatchesAll()) {
-    page.total = CountVisible(subject);
-    slots = Walk(after, limit + 1, [&](Slot slot) { return Visible(slot, subject); });
+    page.total = CountVisible(viewer);
+    slots = Walk(after, limit + 1, [&](Slot slot) { return Visible(slot, viewer); });
+    if (all != nullptr) *all = AllVisible(viewer);
   } else {
-    SlotSet found = AllVisible(subject);
+    SlotSet found = AllVisible(viewer);
     if (!KeepMatches(query, found)) return page;
     page.total = found.Count();
     slots = Newest(found, page.total, after, limit + 1);
+    if (all != nullptr) *all = std::move(found);
   }
   page.more = slots.size() > limit;
   slots.resize(std::min(slots.size(), limit));
@@ -32,24 +35,30 @@ SearchCore::Page SearchCore::Find(const std::string& subject, const ParsedQuery&
   return page;
 }
 
-bool SearchCore::Visible(Slot slot, const std::string& subject) const {
+bool SearchCore::Visible(Slot slot, const Viewer& viewer) const {
   if (public_.Test(slot)) return true;
   const ImagePtr& image = documents_[slot].image;
-  return image != nullptr && image->owner == subject;
+  return image != nullptr && (viewer.sees_all || image->owner == viewer.subject);
 }
 
-SlotSet SearchCore::AllVisible(const std::string& subject) const {
+SlotSet SearchCore::AllVisible(const Viewer& viewer) const {
   SlotSet visible = public_;
-  const auto own = hidden_.find(subject);
-  if (own == hidden_.end()) return visible;
-  for (const Slot slot : own->second.slots) {
-    if (documents_[slot].image != nullptr) visible.Set(slot);
+  const auto show = [&](const Hidden& hidden) {
+    for (const Slot slot : hidden.slots) {
+      if (documents_[slot].image != nullptr) visible.Set(slot);
+    }
+  };
+  if (viewer.sees_all) {
+    for (const auto& [owner, hidden] : hidden_) show(hidden);
+  } else if (const auto own = hidden_.find(viewer.subject); own != hidden_.end()) {
+    show(own->second);
   }
   return visible;
 }
 
-int64_t SearchCore::CountVisible(const std::string& subject) const {
-  const auto own = hidden_.find(subject);
+int64_t SearchCore::CountVisible(const Viewer& viewer) const {
+  if (viewer.sees_all) return size();
+  const auto own = hidden_.find(viewer.subject);
   return public_count_ + (own == hidden_.end() ? 0 : own->second.count);
 }
 
@@ -86,21 +95,20 @@ std::vector<SearchCore::Slot> SearchCore::Newest(const SlotSet& found, int64_t c
   return slots;
 }
 
-template <typename Visit>
-void SearchCore::ForEachTerm(const std::string& prefix, Visit visit) const {
-  for (auto it = dictionary_.lower_bound(prefix); it != dictionary_.end(); ++it) {
-    if (!it->first.starts_with(prefix)) return;
-    visit(it->second);
-  }
-}
-
 bool SearchCore::KeepMatches(const ParsedQuery& query, SlotSet& found) const {
   for (const std::string& tag : query.tags) {
-    const auto it = tag_postings_.find(tag);
-    if (it == tag_postings_.end()) return false;
+    const std::optional<TermId> id = tags_.Find(tag);
+    if (!id) return false;
     SlotSet tagged(documents_.size());
-    for (const Slot slot : it->second) tagged.Set(slot);
+    for (const Slot slot : tags_.postings(*id)) tagged.Set(slot);
     if (!found.IntersectWith(tagged)) return false;
+  }
+  for (const std::string& md5 : query.md5) {
+    SlotSet same(documents_.size());
+    md5_.ForEach(md5, [&](Slot slot) {
+      if (documents_[slot].image != nullptr && documents_[slot].image->md5 == md5) same.Set(slot);
+    });
+    if (!found.IntersectWith(same)) return false;
   }
   for (const WordsTerm& term : query.words) {
     if (!KeepWords(term, found)) return false;
@@ -117,17 +125,17 @@ bool SearchCore::KeepWords(const WordsTerm& term, SlotSet& found) const {
   std::vector<TermId> whole;
   const size_t whole_words = term.words.size() - (term.last_is_prefix ? 1 : 0);
   for (size_t i = 0; i < whole_words; ++i) {
-    const auto it = dictionary_.find(term.words[i]);
-    if (it == dictionary_.end()) return false;
-    whole.push_back(it->second);
+    const std::optional<TermId> id = words_.Find(term.words[i]);
+    if (!id) return false;
+    whole.push_back(*id);
     SlotSet with(documents_.size());
-    for (const Slot slot : postings_[it->second]) with.Set(slot);
+    for (const Slot slot : words_.postings(*id)) with.Set(slot);
     if (!found.IntersectWith(with)) return false;
   }
   if (term.last_is_prefix) {
     SlotSet with(documents_.size());
-    ForEachTerm(term.words.back(), [&](TermId id) {
-      for (const Slot slot : postings_[id]) with.Set(slot);
+    words_.ForEachWithPrefix(term.words.back(), [&](TermId id) {
+      for (const Slot slot : words_.postings(id)) with.Set(slot);
     });
     if (!found.IntersectWith(with)) return false;
   }
@@ -145,7 +153,7 @@ bool SearchCore::HasPhrase(Slot slot, const std::vector<TermId>& whole,
     if (!term.last_is_prefix) return true;
     // Every field ends with kFieldEnd, so there is a next one.
     const TermId next = *(it + static_cast<std::ptrdiff_t>(whole.size()));
-    if (next != kFieldEnd && terms_[next].starts_with(term.words.back())) return true;
+    if (next != kFieldEnd && words_.term(next).starts_with(term.words.back())) return true;
   }
 }
 

@@ -1,6 +1,7 @@
 // A set of document slots as a bitmap.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <vector>
@@ -15,6 +16,9 @@ class SlotSet {
   void Set(uint32_t slot) { words_[slot / 64] |= uint64_t{1} << slot % 64; }
   void Clear(uint32_t slot) { words_[slot / 64] &= ~(uint64_t{1} << slot % 64); }
   bool Test(uint32_t slot) const { return (words_[slot / 64] >> slot % 64 & 1) != 0; }
+
+  // How many slots there is room for.
+  size_t slots() const { return words_.size() * 64; }
 
   // Both of equal size. Returns whether anything is left.
   bool IntersectWith(const SlotSet& other) {
@@ -36,7 +40,12 @@ class SlotSet {
   }
   template <typename Visit>
   void ForEach(Visit visit) const {
-    for (size_t i = 0; i < words_.size(); ++i) {
+    ForEachIn(0, words_.size() * 64, visit);
+  }
+  // From slot `begin` up to `end`, both multiples of 64; `end` may lie behind the last.
+  template <typename Visit>
+  void ForEachIn(size_t begin, size_t end, Visit visit) const {
+    for (size_t i = begin / 64; i < std::min(end / 64, words_.size()); ++i) {
       for (uint64_t word = words_[i]; word != 0; word &= word - 1) {
         visit(static_cast<uint32_t>(i * 64 + std::countr_zero(word)));
       }

@@ -101,6 +101,7 @@ void WorkerLink::OnHello(const internal::WorkerHello& hello) {
   ChangeState(State::kOpen);
   backoff_.Reset();
   worker_id_ = hello.worker_id();
+  worker_version_ = hello.version();
   internal::ApiMessage demand;
   demand.mutable_demand()->set_jobs(demand_);
   stream_->Send(std::move(demand));
@@ -223,6 +224,7 @@ void WorkerLink::Describe(WorkerStatus& status) {
   DropExpiredCredits();
   if (!stream_counted_) return;
   status.id = worker_id_;
+  status.version = worker_version_;
   status.streams += 1;
   status.credits += static_cast<int>(credits_.size());
   status.running += static_cast<int>(running_.size());

@@ -93,6 +93,7 @@ class WorkerLink final : public rpc::BidiHandler<internal::WorkerMessage, intern
   std::weak_ptr<rpc::BidiStream<internal::ApiMessage>> last_stream_ SR_GUARDED_BY(mu_);
   Backoff backoff_ SR_GUARDED_BY(mu_);
   std::string worker_id_ SR_GUARDED_BY(mu_);
+  std::string worker_version_ SR_GUARDED_BY(mu_);
   int demand_ SR_GUARDED_BY(mu_) = 0;
   std::deque<Credit> credits_ SR_GUARDED_BY(mu_);
   uint64_t next_assignment_ SR_GUARDED_BY(mu_) = 1;

@@ -6,6 +6,7 @@
 
 #include "services/api/domain/catalog.h"
 #include "tests/unit/api/backstage.h"
+#include "tests/unit/api/forwarding_store.h"
 
 namespace stockroom::api {
 namespace {
@@ -139,6 +140,43 @@ TEST_F(FollowedLogTest, AFollowerThatFellBehindTheFeedStartsAnew) {
   EXPECT_EQ(index.size(), 0) << "its deletion was never read";
 }
 
+// Breaks the first snapshot off at its end.
+class BreakingStore final : public ForwardingStore {
+ public:
+  BreakingStore(MetadataStore& inner, std::function<void()> on_break)
+      : ForwardingStore(inner), on_break_(std::move(on_break)) {}
+  absl::StatusOr<int64_t> Snapshot(
+      const std::function<absl::Status(std::vector<Image>)>& visit) override {
+    auto position = ForwardingStore::Snapshot(visit);
+    if (std::exchange(broken_, true)) return position;
+    on_break_();
+    return absl::UnavailableError("the connection is gone");
+  }
+
+ private:
+  const std::function<void()> on_break_;
+  bool broken_ = false;
+};
+
+TEST_F(FollowedLogTest, WhatAnUnfinishedFirstLoadLeftIsForgottenWhenItIsGone) {
+  Catalog catalog(*store_, blobs_, Clock::Real());
+  const auto gone = Upload(Png("gone"));
+  const LeasedJob job = Lease();
+  ASSERT_TRUE(
+      store_->CompleteJob({job.job.id, job.job.token}, {.facts = {.width = 1}}, absl::Now()).ok());
+  BreakingStore store(*store_,
+                      [&] { ASSERT_TRUE(catalog.Delete(Call(), Anna(), gone->image.id).ok()); });
+  Metrics metrics;
+  FeedPosition position(timers_);
+  MemorySearchIndex index(metrics);
+  std::promise<void> loaded;
+  FeedFollower follower({.poll = absl::Milliseconds(1)}, store, index, position, completions_,
+                        metrics);
+  follower.Start([&] { loaded.set_value(); });
+  loaded.get_future().wait();
+  EXPECT_EQ(index.size(), 0);
+}
+
 // An index that looks at the position while it is being changed.
 class LookingIndex final : public SearchIndex {
  public:
@@ -149,6 +187,14 @@ class LookingIndex final : public SearchIndex {
   std::vector<std::string> KeepOnly(const std::unordered_set<std::string>&) override { return {}; }
   absl::StatusOr<SearchResult> Search(const Principal&, const SearchRequest&) const override {
     return SearchResult();
+  }
+  absl::StatusOr<std::vector<Suggestion>> Suggest(const Principal&, const std::string&,
+                                                  int) const override {
+    return std::vector<Suggestion>();
+  }
+  absl::StatusOr<std::vector<SimilarImage>> FindSimilar(const Principal&, const std::string&,
+                                                        int) const override {
+    return std::vector<SimilarImage>();
   }
   int64_t size() const override { return 0; }
 

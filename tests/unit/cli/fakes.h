@@ -84,14 +84,71 @@ class FakeClient final : public Client {
   absl::StatusOr<v1::SearchImagesResponse> Search(const v1::SearchImagesRequest& request) override {
     MutexLock lock(mu);
     last_query = request.q();
+    searched.push_back(request);
     if (!search_error.ok()) return search_error;
     v1::SearchImagesResponse response;
     for (const auto& [id, image] : images) {
       if (response.images_size() < request.page_size()) *response.add_images() = image;
     }
     response.set_total(static_cast<int64_t>(images.size()));
+    for (const std::string& field : request.facets()) {
+      v1::Facet& facet = *response.add_facets();
+      facet.set_field(field);
+      facet.add_values()->set_value("some");
+      facet.mutable_values(0)->set_count(3);
+    }
     return response;
   }
+  absl::StatusOr<v1::SuggestResponse> Suggest(const v1::SuggestRequest& request) override {
+    v1::SuggestResponse response;
+    v1::Suggestion& suggestion = *response.add_suggestions();
+    suggestion.set_text(request.prefix() + "bour\033[31m");
+    suggestion.set_kind(v1::Suggestion::TAG);
+    suggestion.set_count(7);
+    return response;
+  }
+  absl::StatusOr<v1::FindSimilarResponse> FindSimilar(
+      const v1::FindSimilarRequest& request) override {
+    if (!images.contains(request.id())) return NotFound("IMAGE_NOT_FOUND", "no such image");
+    v1::FindSimilarResponse response;
+    for (const auto& [id, image] : images) {
+      if (id == request.id() || response.matches_size() == request.page_size()) continue;
+      auto& match = *response.add_matches();
+      *match.mutable_image() = image;
+      match.set_distance(0.125);
+    }
+    return response;
+  }
+  absl::StatusOr<v1::CreateApiKeyResponse> CreateKey(
+      const v1::CreateApiKeyRequest& request) override {
+    if (!key_error.ok()) return key_error;
+    created = request;
+    v1::CreateApiKeyResponse response;
+    response.set_secret("sr_secret");
+    v1::ApiKey& key = *response.mutable_key();
+    key.set_id(absl::StrCat("key-", keys.size()));
+    key.set_subject(request.subject());
+    key.set_role(request.role().empty() ? "uploader" : request.role());
+    keys.push_back(key);
+    return response;
+  }
+  absl::StatusOr<v1::ListApiKeysResponse> ListKeys(const v1::ListApiKeysRequest& request) override {
+    if (!key_error.ok()) return key_error;
+    v1::ListApiKeysResponse response;
+    const size_t at = request.page_token().empty() ? 0 : std::stoul(request.page_token());
+    if (at < keys.size()) *response.add_keys() = keys[at];
+    if (at + 1 < keys.size()) response.set_next_page_token(std::to_string(at + 1));
+    return response;
+  }
+  absl::StatusOr<v1::ApiKey> RevokeKey(const std::string& id) override {
+    for (v1::ApiKey& key : keys) {
+      if (key.id() != id) continue;
+      key.mutable_revoke_time()->set_seconds(1);
+      return key;
+    }
+    return NotFound("KEY_NOT_FOUND", "no key has the id " + id);
+  }
+  absl::StatusOr<v1::WhoAmIResponse> WhoAmI() override { return who; }
   absl::StatusOr<v1::Image> Update(const v1::UpdateImageRequest& request) override {
     MutexLock lock(mu);
     last_update = request;
@@ -143,6 +200,11 @@ class FakeClient final : public Client {
   absl::Status get_error;
   absl::Status search_error;
   std::string last_query;
+  std::vector<v1::SearchImagesRequest> searched;
+  v1::CreateApiKeyRequest created;
+  std::vector<v1::ApiKey> keys;
+  absl::Status key_error;
+  absl::StatusOr<v1::WhoAmIResponse> who = v1::WhoAmIResponse();
   v1::UpdateImageRequest last_update;
   std::vector<v1::ReprocessImagesRequest> reprocessed;
   std::vector<v1::WatchRequest> watched;

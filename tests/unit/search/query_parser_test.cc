@@ -102,6 +102,9 @@ TEST(ParseQuery, RefusesBadDatesWithTheirPosition) {
 
 TEST(ParseQuery, RefusesWhatItCanNotReadWithItsPosition) {
   EXPECT_EQ(Refusal("fox tag:a"), "QUERY_UNKNOWN_KEY@5");
+  for (const char* bad : {"md5:", "md5:abc", "md5:0123456789abcdef0123456789abcdeg"}) {
+    EXPECT_EQ(Refusal(bad), "QUERY_BAD_MD5@5") << bad;
+  }
   EXPECT_EQ(Refusal("https://example.org"), "QUERY_UNKNOWN_KEY@1");
   EXPECT_EQ(Refusal("fox \"red"), "QUERY_UNTERMINATED_QUOTE@5");
   EXPECT_EQ(Refusal("desc:\"red"), "QUERY_UNTERMINATED_QUOTE@6");

@@ -1,11 +1,13 @@
-// Latencies of the index at 100,000 images, in microseconds.
+// Latencies of the index in microseconds: search_bench [images], 100,000 without.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "services/api/search/memory_search_index.h"
 
 namespace stockroom::api {
@@ -36,6 +38,15 @@ Image RandomImage(std::mt19937& dice, int i) {
   for (int n = 0; n < 15; ++n) image.described.description += Word(dice) + " ";
   for (int n = 0; n < 4; ++n) image.described.tags.push_back(Word(dice));
   image.filename = "IMG_" + std::to_string(i) + ".jpg";
+  image.facts = {.width = i % 3 == 0 ? 3 : 4, .height = 3, .format = i % 10 == 0 ? "png" : "jpeg"};
+  image.described.license = i % 2 == 0 ? "CC0-1.0" : "";
+  std::string hash(24, '\0');
+  for (char& byte : hash) byte = static_cast<char>(dice() & 0x7f);
+  image.analysis = {
+      {"thumbhash", R"({"base64":")" + absl::Base64Escape(hash) + R"(","aspect":1.4})"},
+      {"palette", R"({"colors":[{"hex":"#0a)" + std::to_string(1000 + dice() % 9000) +
+                      R"(","weight":0.6},{"hex":"#ff)" + std::to_string(1000 + dice() % 9000) +
+                      R"(","weight":0.4}]})"}};
   image.state = ImageState::kReady;
   image.create_time = absl::FromUnixSeconds(1'600'000'000 + i);
   image.revision = 1;
@@ -61,15 +72,49 @@ void MeasureSearch(const char* what, const MemorySearchIndex& index, MakeQuery m
   Report(what, std::move(times));
 }
 
-void Run() {
-  constexpr int kImages = 100'000;
+template <typename Call>
+void Measure(const char* what, int times, Call call) {
+  std::vector<double> took;
+  for (int i = 0; i < times; ++i) {
+    const auto start = Clock::now();
+    const auto result = call(i);
+    took.push_back(Micros(start));
+    if (!result.ok()) std::printf("%s\n", result.status().ToString().c_str());
+  }
+  Report(what, std::move(took));
+}
+
+void MeasureFinding(const MemorySearchIndex& index, std::mt19937& dice) {
+  const Principal who = Principal::Anonymous();
+  const std::vector<FacetField> all = {FacetField::kTag, FacetField::kFormat, FacetField::kLicense,
+                                       FacetField::kYear, FacetField::kOrientation};
+  Measure("five facets of everything", 50, [&](int) {
+    return index.Search(who, {"", 20, "", all});
+  });
+  Measure("five facets of one word", 200, [&](int) {
+    return index.Search(who, {Word(dice), 20, "", all});
+  });
+  for (const size_t n : {1, 2, 3}) {
+    const std::string what = "suggest for " + std::to_string(n) + " letters";
+    Measure(what.c_str(), 1000,
+            [&](int) { return index.Suggest(who, Word(dice).substr(0, n), 10); });
+  }
+  Measure("suggest for a digit", 1000,
+          [&](int i) { return index.Suggest(who, std::to_string(i % 10), 10); });
+  Measure("suggest for nothing", 1000, [&](int) { return index.Suggest(who, "", 10); });
+  const auto some = index.Search(who, {"", 50, ""});
+  Measure("similar images", 50,
+          [&](int i) { return index.FindSimilar(who, some->images[i]->id, 20); });
+}
+
+void Run(int images) {
   Metrics metrics;
   MemorySearchIndex index(metrics);
   std::mt19937 dice(1);
   const auto start = Clock::now();
-  for (int i = 0; i < kImages;) {
+  for (int i = 0; i < images;) {
     std::vector<Image> batch;
-    for (; batch.size() < 256; ++i) batch.push_back(RandomImage(dice, i));
+    for (; batch.size() < 256 && i < images; ++i) batch.push_back(RandomImage(dice, i));
     index.Apply(std::move(batch), {});
   }
   std::printf("loaded %ld images in %.2f s\n", static_cast<long>(index.size()),
@@ -85,9 +130,10 @@ void Run() {
   MeasureSearch("tag and prefix", index, [&] { return "tags:" + Word(dice) + " " + prefix(2); });
   MeasureSearch("date pattern", index, [] { return std::string("date:*-12-2020"); });
   MeasureSearch("desc", index, [&] { return "desc:\"" + Word(dice) + " a\""; });
+  MeasureFinding(index, dice);
   std::vector<double> applies;
   for (int i = 0; i < 2000; ++i) {
-    std::vector<Image> one = {RandomImage(dice, kImages * 2 + i)};
+    std::vector<Image> one = {RandomImage(dice, images * 2 + i)};
     const auto begin = Clock::now();
     index.Apply(std::move(one), {});
     applies.push_back(Micros(begin));
@@ -98,4 +144,4 @@ void Run() {
 }  // namespace
 }  // namespace stockroom::api
 
-int main() { stockroom::api::Run(); }
+int main(int argc, char** argv) { stockroom::api::Run(argc > 1 ? std::atoi(argv[1]) : 100'000); }

@@ -1,12 +1,12 @@
 // The index against a naive scan, on random catalogues and queries.
 #include <algorithm>
 #include <map>
-#include <random>
 #include <tuple>
 
 #include "services/api/search/query_parser.h"
 #include "services/api/search/text_fold.h"
-#include "tests/unit/search/search_fixture.h"
+#include "services/common/base/strings.h"
+#include "tests/unit/search/random_images.h"
 
 namespace stockroom::api {
 namespace {
@@ -44,6 +44,9 @@ bool ImageMatches(const Image& image, const ParsedQuery& query) {
   for (const std::string& text : query.description) {
     if (FoldLine(image.described.description).find(text) == std::string::npos) return false;
   }
+  for (const std::string& md5 : query.md5) {
+    if (image.md5 != md5) return false;
+  }
   const int32_t date = DateNumber(image.facts.taken_time.value_or(image.create_time));
   for (const DatePattern& pattern : query.dates) {
     if (!Matches(pattern, date)) return false;
@@ -51,45 +54,10 @@ bool ImageMatches(const Image& image, const ParsedQuery& query) {
   return (!query.from || date >= *query.from) && (!query.to || date <= *query.to);
 }
 
-class Dice {
- public:
-  explicit Dice(uint64_t seed) : engine_(seed) {}
-  int Below(int n) { return static_cast<int>(engine_() % static_cast<uint64_t>(n)); }
-  std::string Pick(const std::vector<std::string>& from) {
-    return from[Below(static_cast<int>(from.size()))];
-  }
-  std::string Text(int most) {
-    static const std::vector<std::string> words = {"fox",  "Fóx", "foxes", "red", "re",
-                                                   "snow", "山",  "富士",  "a-b", "IMG_12",
-                                                   "",     "é",   "night,"};
-    std::string text;
-    for (int n = Below(most + 1); n > 0; --n) text += (text.empty() ? "" : " ") + Pick(words);
-    return text;
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
-
-Image RandomImage(Dice& dice, int64_t revision) {
-  Image image = Picture("id" + std::to_string(dice.Below(30)), dice.Text(3));
-  image.revision = revision;
-  image.owner = dice.Pick({"ann", "bob"});
-  image.described.description = dice.Text(5);
-  image.filename = dice.Text(1) + ".jpg";
-  for (int n = dice.Below(3); n > 0; --n) image.described.tags.push_back(dice.Text(2));
-  if (dice.Below(3) == 0) image.described.attributes["k"] = dice.Text(2);
-  image.described.visibility = static_cast<Visibility>(1 + dice.Below(3));
-  image.state = dice.Below(5) == 0 ? ImageState::kProcessing : ImageState::kReady;
-  image.create_time += absl::Hours(20 * dice.Below(6));
-  if (dice.Below(2) == 0) image.facts.taken_time = kStart - absl::Hours(24 * dice.Below(40));
-  return image;
-}
-
 std::string RandomQuery(Dice& dice) {
   std::string query;
   for (int n = dice.Below(4); n > 0; --n) {
-    switch (dice.Below(8)) {
+    switch (dice.Below(9)) {
       case 0:
         query += "\"" + dice.Text(2) + "\" ";
         break;
@@ -103,6 +71,9 @@ std::string RandomQuery(Dice& dice) {
         query += dice.Pick({"date:*-09-2020", "date:13-*-*", "date:*-*-2020", "from:01-09-2020",
                             "to:2020-09-10"}) +
                  " ";
+        break;
+      case 4:
+        query += "md5:" + ToHex(RandomMd5(dice)) + " ";
         break;
       default:
         query += dice.Pick({"f", "fo", "fox", "r", "re", "red", "s", "富", "img_1", "n"}) + " ";
@@ -135,7 +106,7 @@ TEST(SearchOracle, AgreesWithANaiveScanTenThousandTimes) {
       for (int q = 0; q < 10; ++q, ++compared) {
         const std::string text = RandomQuery(dice);
         const auto query = ParseQuery(text);
-        const Principal who{.subject = dice.Pick({"ann", "eve"}), .anonymous = false};
+        const Principal who = RandomPrincipal(dice);
         const auto result = index.Search(who, {text, 1 + dice.Below(20), ""});
         ASSERT_EQ(query.ok(), result.ok()) << text;
         if (!query.ok()) continue;
