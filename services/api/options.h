@@ -20,6 +20,7 @@ struct Options {
   int64_t http_threads = 2;
   int64_t http_max_connections = 2048;
   std::vector<std::string> cors_origins;
+  std::string web_root;
   bool allow_anonymous = false;
 
   std::string database_driver = "sqlite";
