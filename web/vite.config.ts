@@ -1,8 +1,10 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
 
+const here = dirname(fileURLToPath(import.meta.url));
 const swagger = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 
 // The interactive documentation: Swagger UI's own files beside our page for them.
@@ -20,7 +22,7 @@ function apidocs(): Plugin {
         copyFileSync(join(swagger, file), join(target, file));
       }
       for (const file of ['index.html', 'init.js', 'page.css']) {
-        copyFileSync(join(import.meta.dirname ?? '.', 'apidocs', file), join(target, file));
+        copyFileSync(join(here, 'apidocs', file), join(target, file));
       }
     },
   };

@@ -30,6 +30,8 @@ export class Results {
   error: unknown = null;
   // True once the first page is there.
   begun = false;
+  // Counts changes of shapes besides new ones at the end: a layout made of them is out of date.
+  shape = 0;
 
   private pages: Page[] = [];
   private next: string | null = '';
@@ -93,6 +95,7 @@ export class Results {
       if (i < 0 || !page.items) continue;
       page.items[i] = image;
       this.aspects[page.first + i] = usableAspect(image.width, image.height);
+      this.shape += 1;
       return this.onChange();
     }
   }
@@ -103,6 +106,7 @@ export class Results {
     if (index < 0 || !page?.items) return false;
     page.items.splice(index - page.first, 1);
     this.aspects.splice(index, 1);
+    this.shape += 1;
     this.total = Math.max(0, this.total - 1);
     this.resize(page, page.items.length);
     this.onChange();
@@ -170,7 +174,10 @@ export class Results {
     const items = (answer.images ?? []).slice(0, page.count);
     page.items = items;
     const shapes = items.map((image) => usableAspect(image.width, image.height));
+    const changed = shapes.length !== page.count || shapes.some((s, i) => s !== this.aspects[page.first + i]);
+    if (!changed) return;
     this.aspects.splice(page.first, page.count, ...shapes);
+    this.shape += 1;
     this.total -= page.count - items.length;
     this.resize(page, items.length);
   }
