@@ -42,7 +42,7 @@ function Stage({ image }: { image: Image }) {
     <div class="stage">
       <div
         ref={frame}
-        class={`frame${image.format === 'png' || image.format === 'webp' ? ' may-be-transparent' : ''}`}
+        class={`frame${image.format === 'jpeg' ? '' : ' may-be-transparent'}`}
         role="img"
         aria-label={titleOf(image)}
         style={{

@@ -75,8 +75,9 @@ export function Grid({ results }: { results: Results }) {
   const width = useWidth(list);
   const view = useView(list);
   const [focus, setFocus] = useState(0);
-  // Whether the document's focus is to follow `focus`.
-  const follow = useRef(false);
+  // The document's focus follows `focus` when this grows.
+  const [turn, setTurn] = useState(0);
+  const turned = useRef(0);
   const shape = results.shape;
   const layout = useMemo(
     () => new JustifiedLayout(width, targetHeight(width), GAP, results.aspects),
@@ -104,10 +105,10 @@ export function Grid({ results }: { results: Results }) {
   }, [results, from, to, width, results.known, shape]);
 
   useEffect(() => {
-    if (!follow.current) return;
+    if (turned.current === turn) return;
     const link = list.current?.querySelector<HTMLElement>(`[data-index="${current}"] a`);
     if (!link) return;
-    follow.current = false;
+    turned.current = turn;
     link.focus({ preventScroll: true });
   });
 
@@ -122,7 +123,7 @@ export function Grid({ results }: { results: Results }) {
   };
   const moveTo = (index: number) => {
     const next = Math.max(0, Math.min(layout.count - 1, index));
-    follow.current = true;
+    setTurn((n) => n + 1);
     setFocus(next);
     show(next);
   };

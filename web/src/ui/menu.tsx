@@ -64,13 +64,13 @@ export function Menu() {
             <kbd>/</kbd> search
           </p>
           <p>
-            <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move
-          </p>
-          <p>
             <kbd>Enter</kbd> open
           </p>
           <p>
             <kbd>Esc</kbd> close
+          </p>
+          <p class="wide">
+            <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> from image to image
           </p>
         </section>
       </div>

@@ -46,7 +46,11 @@ export function Picture({ image, pixels, hold = false }: { image: Image; pixels:
   const path = pathOf(sharp?.url);
   const { src, failed, broken } = useSource(image, path);
   return (
-    <span class="picture" style={{ backgroundImage: placeholder(image.thumbHash) }}>
+    <span
+      class="picture"
+      // What is transparent lets nothing shine through once it is there.
+      style={{ backgroundImage: loaded === src && image.format !== 'jpeg' ? '' : placeholder(image.thumbHash) }}
+    >
       {begun && src && !broken && (
         <img
           src={src}
