@@ -6,7 +6,7 @@ import type { Image } from '../api/types';
 import { refresh, results, touched } from '../catalogue';
 import { originalShown, pathOf, renditionsOf, thumbnailOf, titleOf } from '../image_facts';
 import { notify } from '../notices';
-import { closeImage, openImage } from '../router';
+import { closeImage, openImage, opened } from '../router';
 import { placeholder } from '../grid/placeholders';
 import { Dialog } from './dialog';
 import { DetailsPanel } from './details_panel';
@@ -175,11 +175,16 @@ export function Details({ id }: { id: string }) {
     // The grid behind stands still; see to it that there is a next one.
     if (index >= 0) shown?.want(Math.max(0, index - 2), index + 20);
   }, [index]);
-  const step = (to: Image | undefined) => to && openImage(to.id);
+  // From the address, not from what is painted: keys may come faster than that.
+  const step = (by: number) => {
+    const at = results.peek()?.indexOf(opened.peek()) ?? -1;
+    const to = at < 0 ? undefined : results.peek()?.at(at + by);
+    if (to) openImage(to.id);
+  };
   const onKeyDown = (event: Pressed) => {
     if (isTyping(event) || withModifier(event)) return;
-    if (event.key === 'ArrowLeft') step(before);
-    else if (event.key === 'ArrowRight') step(after);
+    if (event.key === 'ArrowLeft') step(-1);
+    else if (event.key === 'ArrowRight') step(1);
   };
   const changeable = image && mayChange(image.owner ?? '');
   return (
@@ -187,12 +192,12 @@ export function Details({ id }: { id: string }) {
       <div class="viewer">
         {image && <Stage image={image} />}
         {before && (
-          <button type="button" class="step back" aria-label="Previous image" onClick={() => step(before)}>
+          <button type="button" class="step back" aria-label="Previous image" onClick={() => step(-1)}>
             <LeftIcon />
           </button>
         )}
         {after && (
-          <button type="button" class="step on" aria-label="Next image" onClick={() => step(after)}>
+          <button type="button" class="step on" aria-label="Next image" onClick={() => step(1)}>
             <RightIcon />
           </button>
         )}

@@ -74,10 +74,10 @@ export function Grid({ results }: { results: Results }) {
   const list = useRef<HTMLUListElement>(null);
   const width = useWidth(list);
   const view = useView(list);
-  const [focus, setFocus] = useState(0);
-  // The document's focus follows `focus` when this grows.
-  const [turn, setTurn] = useState(0);
-  const turned = useRef(0);
+  // Which one Tab leads to. No state: the next key may come before the page is painted again.
+  const focus = useRef(0);
+  const follow = useRef(false);
+  const [, paint] = useState(0);
   const shape = results.shape;
   const layout = useMemo(
     () => new JustifiedLayout(width, targetHeight(width), GAP, results.aspects),
@@ -88,7 +88,7 @@ export function Grid({ results }: { results: Results }) {
   const tail = layout.estimate(results.total - layout.count);
   const height = Math.min(HIGHEST_PX, layout.height + (tail > 0 ? GAP + tail : 0));
   const rows = rowsInView(layout, view);
-  const current = Math.min(focus, Math.max(0, layout.count - 1));
+  const current = Math.min(focus.current, Math.max(0, layout.count - 1));
   // What has the focus stays in the document however far it is scrolled away.
   const focused = layout.count > 0 ? layout.rowOf(current) : 0;
   if (layout.rows > 0 && !rows.includes(focused)) rows.push(focused);
@@ -104,11 +104,11 @@ export function Grid({ results }: { results: Results }) {
     if (width > 0) results.want(Math.max(0, from), to);
   }, [results, from, to, width, results.known, shape]);
 
-  useEffect(() => {
-    if (turned.current === turn) return;
+  useLayoutEffect(() => {
+    if (!follow.current) return;
     const link = list.current?.querySelector<HTMLElement>(`[data-index="${current}"] a`);
     if (!link) return;
-    turned.current = turn;
+    follow.current = false;
     link.focus({ preventScroll: true });
   });
 
@@ -123,8 +123,9 @@ export function Grid({ results }: { results: Results }) {
   };
   const moveTo = (index: number) => {
     const next = Math.max(0, Math.min(layout.count - 1, index));
-    setTurn((n) => n + 1);
-    setFocus(next);
+    focus.current = next;
+    follow.current = true;
+    paint((n) => n + 1);
     show(next);
   };
 
@@ -141,14 +142,16 @@ export function Grid({ results }: { results: Results }) {
 
   const onKeyDown = (event: Pressed) => {
     if (withModifier(event)) return;
+    const from = Math.min(focus.current, layout.count - 1);
+    const row = layout.rowOf(from);
     const perPage = Math.max(1, Math.floor(innerHeight / (layout.target + GAP)) - 1);
     const moves: Record<string, () => number> = {
-      ArrowLeft: () => current - 1,
-      ArrowRight: () => current + 1,
-      ArrowUp: () => layout.neighbour(current, -1),
-      ArrowDown: () => layout.neighbour(current, 1),
-      PageUp: () => layout.neighbour(current, -Math.min(perPage, layout.rowOf(current))),
-      PageDown: () => layout.neighbour(current, Math.min(perPage, layout.rows - 1 - layout.rowOf(current))),
+      ArrowLeft: () => from - 1,
+      ArrowRight: () => from + 1,
+      ArrowUp: () => layout.neighbour(from, -1),
+      ArrowDown: () => layout.neighbour(from, 1),
+      PageUp: () => layout.neighbour(from, -Math.min(perPage, row)),
+      PageDown: () => layout.neighbour(from, Math.min(perPage, layout.rows - 1 - row)),
       Home: () => 0,
       End: () => layout.count - 1,
     };
@@ -187,7 +190,10 @@ export function Grid({ results }: { results: Results }) {
                 <a
                   href={addressOf(image.id)}
                   tabIndex={index === current ? 0 : -1}
-                  onFocus={() => setFocus(index)}
+                  onFocus={() => {
+                    focus.current = index;
+                    paint((n) => n + 1);
+                  }}
                   onClick={(event) => {
                     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
                     event.preventDefault();
