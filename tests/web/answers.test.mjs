@@ -13,7 +13,12 @@ const items = (page) => page.locator('#grid li[data-index]');
 
 function image(i, more = {}) {
   const id = `i${i}`;
-  const [width, height] = [[600, 400], [400, 600], [500, 500], [900, 500]][(i * 7) % 4];
+  const [width, height] = [
+    [600, 400],
+    [400, 600],
+    [500, 500],
+    [900, 500],
+  ][(i * 7) % 4];
   const rendition = (size) => ({
     preset: `thumb-${size}`,
     format: 'png',
@@ -23,14 +28,33 @@ function image(i, more = {}) {
     url: `/i/${id}/thumb-${size}.png`,
   });
   return {
-    id, owner: 'ann', title: `Image ${i}`, tags: [], visibility: 'PUBLIC', state: 'READY', filename: `${i}.png`,
-    sizeBytes: '100', width, height, format: 'png', frames: 1, revision: '1', thumbHash: '',
-    renditions: [rendition(320), rendition(720)], originalUrl: `/i/${id}/original`, ...more,
+    id,
+    owner: 'ann',
+    title: `Image ${i}`,
+    tags: [],
+    visibility: 'PUBLIC',
+    state: 'READY',
+    filename: `${i}.png`,
+    sizeBytes: '100',
+    width,
+    height,
+    format: 'png',
+    frames: 1,
+    revision: '1',
+    thumbHash: '',
+    renditions: [rendition(320), rendition(720)],
+    originalUrl: `/i/${id}/original`,
+    ...more,
   };
 }
 
 const json = (route, body, status = 200, headers = {}) =>
-  route.fulfill({ status, contentType: status < 400 ? 'application/json' : 'application/problem+json', headers, body: JSON.stringify(body) });
+  route.fulfill({
+    status,
+    contentType: status < 400 ? 'application/json' : 'application/problem+json',
+    headers,
+    body: JSON.stringify(body),
+  });
 
 // A server of `total` images; `more` answers what it wants to of the rest.
 function answers({ total = 3, more = () => undefined, make = image } = {}) {
@@ -39,7 +63,12 @@ function answers({ total = 3, more = () => undefined, make = image } = {}) {
     await page.route(/\/(v1|i)\//, async (route) => {
       const request = route.request();
       const url = new URL(request.url());
-      seen.push({ method: request.method(), path: url.pathname, query: url.searchParams, headers: request.headers() });
+      seen.push({
+        method: request.method(),
+        path: url.pathname,
+        query: url.searchParams,
+        headers: request.headers(),
+      });
       const answered = await more(route, url, request);
       if (answered !== undefined) return;
       if (url.pathname.startsWith('/i/')) return route.fulfill({ contentType: 'image/png', body: pixel });
@@ -47,9 +76,15 @@ function answers({ total = 3, more = () => undefined, make = image } = {}) {
         const first = Number(url.searchParams.get('page_token') || 0);
         const end = Math.min(total, first + Number(url.searchParams.get('page_size')));
         const images = Array.from({ length: end - first }, (_, i) => make(first + i));
-        return json(route, { images, nextPageToken: end < total ? String(end) : '', total: String(total), feedPosition: '7' });
+        return json(route, {
+          images,
+          nextPageToken: end < total ? String(end) : '',
+          total: String(total),
+          feedPosition: '7',
+        });
       }
-      if (url.pathname === '/v1/events') return route.fulfill({ contentType: 'text/event-stream', body: 'retry: 600000\nid: 7\n\n' });
+      if (url.pathname === '/v1/events')
+        return route.fulfill({ contentType: 'text/event-stream', body: 'retry: 600000\nid: 7\n\n' });
       const id = /^\/v1\/images\/(i\d+)$/.exec(url.pathname)?.[1];
       if (id) return json(route, make(Number(id.slice(1))));
       return json(route, { status: 404, detail: 'nothing here' }, 404);
@@ -78,14 +113,20 @@ test('a hundred thousand images scroll with a bounded document', async () => {
     const seenIndex = () =>
       page.evaluate(() => {
         const at = document.elementsFromPoint(innerWidth / 2, innerHeight / 2);
-        return Number(at.find((element) => element.matches?.('#grid li[data-index] *'))?.closest('li').dataset.index ?? -1);
+        return Number(
+          at.find((element) => element.matches?.('#grid li[data-index] *'))?.closest('li').dataset.index ??
+            -1,
+        );
       });
     await until(async () => (await seenIndex()) > 100, 'images after scrolling');
     // Far past what is known: the shapes in between are learned, and nothing else is kept.
     await page.evaluate(() => scrollTo(0, 700_000));
     await until(async () => (await seenIndex()) > 5000, 'images far below');
     await bounded();
-    assert.ok(seen.some((one) => one.query.get('page_size') === '500'), 'in large pages');
+    assert.ok(
+      seen.some((one) => one.query.get('page_size') === '500'),
+      'in large pages',
+    );
     await page.evaluate(() => scrollTo(0, 0));
     await until(async () => (await seenIndex()) >= 0 && (await seenIndex()) < 50, 'the first ones again');
     await bounded();
@@ -101,13 +142,17 @@ test('a busy server gets the same upload again after the time that it asked for'
       if (request.method() !== 'POST') return undefined;
       keys.push(request.headers()['idempotency-key']);
       if (keys.length === 1) {
-        return json(route, { status: 429, detail: 'too many uploads at once', retry_after_ms: 300 }, 429, { 'Retry-After': '1' }).then(() => true);
+        return json(route, { status: 429, detail: 'too many uploads at once', retry_after_ms: 300 }, 429, {
+          'Retry-After': '1',
+        }).then(() => true);
       }
       return json(route, { image: image(0), deduplicated: false }, 201).then(() => true);
     },
   });
   await withPage({ routes }, async (page) => {
-    await page.locator('input[type=file]').setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer: pixel }]);
+    await page
+      .locator('input[type=file]')
+      .setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer: pixel }]);
     await page.getByText('too many uploads at once').waitFor();
     await page.getByRole('heading', { name: '1 file uploaded' }).waitFor();
     assert.equal(keys.length, 2);
@@ -125,7 +170,9 @@ test('an upload can be cancelled and begun again', async () => {
     },
   });
   await withPage({ routes }, async (page) => {
-    await page.locator('input[type=file]').setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer: pixel }]);
+    await page
+      .locator('input[type=file]')
+      .setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer: pixel }]);
     await until(() => held === 1, 'the upload');
     const stopped = page.waitForEvent('requestfailed', (request) => request.method() === 'POST');
     await page.getByRole('button', { name: 'Cancel upload of a.png' }).click();
@@ -137,7 +184,8 @@ test('an upload can be cancelled and begun again', async () => {
 
 test('who is asked to sign in does so, and everything is asked for with their key', async () => {
   const who = { subject: 'ann', anonymous: false, scopes: ['images:read', 'images:write'] };
-  const make = (i) => image(i, { visibility: i === 0 ? 'PRIVATE' : 'PUBLIC', owner: i === 0 ? 'ann' : 'bob' });
+  const make = (i) =>
+    image(i, { visibility: i === 0 ? 'PRIVATE' : 'PUBLIC', owner: i === 0 ? 'ann' : 'bob' });
   const { seen, routes } = answers({
     make,
     more: (route, url, request) => {
@@ -150,7 +198,8 @@ test('who is asked to sign in does so, and everything is asked for with their ke
       }
       if (url.pathname === '/v1/me') return json(route, who).then(() => true);
       if (url.pathname === '/v1/events') {
-        const first = !url.searchParams.get('after_position') || url.searchParams.get('after_position') === '7';
+        const first =
+          !url.searchParams.get('after_position') || url.searchParams.get('after_position') === '7';
         const body = first ? 'event: image.ready\ndata: {"imageId":"i77"}\nid: 41\n\n' : 'id: 42\n\n';
         return route.fulfill({ contentType: 'text/event-stream', body }).then(() => true);
       }
@@ -168,10 +217,19 @@ test('who is asked to sign in does so, and everything is asked for with their ke
     await dialog.waitFor({ state: 'detached' });
     await page.getByText('3 images').waitFor();
     const secret = page.locator('[data-index="0"] img');
-    await until(async () => (await secret.getAttribute('src'))?.startsWith('blob:'), 'the private one from memory');
+    await until(
+      async () => (await secret.getAttribute('src'))?.startsWith('blob:'),
+      'the private one from memory',
+    );
     await until(() => secret.evaluate((element) => element.naturalWidth > 0), 'and it is seen');
     assert.ok((await page.locator('[data-index="1"] img').getAttribute('src')).startsWith('/i/i1/'));
-    const resumed = () => seen.some((one) => one.path === '/v1/events' && one.query.get('after_position') === '41' && one.headers['authorization']);
+    const resumed = () =>
+      seen.some(
+        (one) =>
+          one.path === '/v1/events' &&
+          one.query.get('after_position') === '41' &&
+          one.headers['authorization'],
+      );
     await until(resumed, 'events read with the key, on from the last one');
 
     await page.getByRole('link', { name: 'Image 1' }).click();
@@ -179,6 +237,15 @@ test('who is asked to sign in does so, and everything is asked for with their ke
     assert.equal(await page.getByRole('button', { name: 'Edit' }).count(), 0, 'it is of somebody else');
     await page.keyboard.press('ArrowLeft');
     await page.getByRole('button', { name: 'Edit' }).waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Original', exact: true }).click(),
+    ]);
+    assert.equal(download.suggestedFilename(), '0.png');
+    assert.ok(
+      seen.some((one) => one.path === '/i/i0/original' && one.headers['authorization']),
+      'with the key',
+    );
     await page.keyboard.press('Escape');
 
     assert.equal(await page.evaluate(() => localStorage.length), 0, 'no key outlives the tab');
@@ -189,7 +256,10 @@ test('who is asked to sign in does so, and everything is asked for with their ke
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
     assert.equal(await page.evaluate(() => sessionStorage.length), 0);
-    assert.ok(seen.every((one) => !one.query.toString().includes('sr_')), 'no key in an address');
+    assert.ok(
+      seen.every((one) => !one.query.toString().includes('sr_')),
+      'no key in an address',
+    );
   });
 });
 
@@ -221,19 +291,35 @@ test('suggestions complete the last word, and a tag becomes a chip', async () =>
     await page.keyboard.press('Escape');
     await box.fill('old har');
     await page.getByRole('option', { name: /harvest/ }).click();
-    await until(async () => new URL(page.url()).searchParams.get('q') === 'tags:harbour old harvest', 'the word');
+    await until(
+      async () => new URL(page.url()).searchParams.get('q') === 'tags:harbour old harvest',
+      'the word',
+    );
   });
 });
 
 test('facets narrow the search, and similar images are a click away', async () => {
   const facets = [
-    { field: 'tag', values: [{ value: 'sea', count: '40' }, { value: 'old town', count: '2' }] },
+    {
+      field: 'tag',
+      values: [
+        { value: 'sea', count: '40' },
+        { value: 'old town', count: '2' },
+      ],
+    },
     { field: 'year', values: [{ value: '2020', count: '31' }] },
-    { field: 'format', values: [{ value: 'jpeg', count: '30' }, { value: 'png', count: '12' }] },
+    {
+      field: 'format',
+      values: [
+        { value: 'jpeg', count: '30' },
+        { value: 'png', count: '12' },
+      ],
+    },
   ];
   const { routes } = answers({
     more: (route, url) => {
-      if (url.searchParams.has('facets')) return json(route, { images: [], total: '3', facets }).then(() => true);
+      if (url.searchParams.has('facets'))
+        return json(route, { images: [], total: '3', facets }).then(() => true);
       if (url.pathname.endsWith('/similar')) {
         return json(route, { matches: [{ image: image(2), distance: 0.1 }] }).then(() => true);
       }

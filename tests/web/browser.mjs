@@ -132,7 +132,11 @@ export async function upload(bytes, fields = {}) {
 
 // Files as a drag or a paste carries them.
 export async function transferOf(page, files) {
-  const list = files.map(({ name, bytes, type = 'image/png' }) => ({ name, type, text: bytes.toString('base64') }));
+  const list = files.map(({ name, bytes, type = 'image/png' }) => ({
+    name,
+    type,
+    text: bytes.toString('base64'),
+  }));
   return page.evaluateHandle((all) => {
     const transfer = new DataTransfer();
     for (const { name, type, text } of all) {

@@ -10,7 +10,10 @@ const items = (page) => page.locator('#grid li[data-index]');
 const shown = (page, n) => until(async () => (await items(page).count()) === n, `${n} images in the grid`);
 const loaded = (page) =>
   until(
-    () => page.evaluate(() => [...document.querySelectorAll('#grid img')].every((i) => i.complete && i.naturalWidth)),
+    () =>
+      page.evaluate(() =>
+        [...document.querySelectorAll('#grid img')].every((i) => i.complete && i.naturalWidth),
+      ),
     'thumbnails',
   );
 
@@ -27,7 +30,12 @@ test('chosen files are uploaded with progress and appear by themselves', async (
     await page.getByRole('heading', { name: 'No images yet' }).waitFor();
     const network = await page.context().newCDPSession(page);
     const throttle = (uploadThroughput) =>
-      network.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
+      network.send('Network.emulateNetworkConditions', {
+        offline: false,
+        latency: 0,
+        downloadThroughput: -1,
+        uploadThroughput,
+      });
     await network.send('Network.enable');
     await throttle(60_000);
     const files = Array.from({ length: 5 }, (_, i) => ({
@@ -35,10 +43,10 @@ test('chosen files are uploaded with progress and appear by themselves', async (
       mimeType: 'image/png',
       buffer: picture(i + 1, 400 + 60 * (i % 3), 300, 60),
     }));
-    await page.locator('input[type=file]').first().setInputFiles([
-      ...files,
-      { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('x') },
-    ]);
+    await page
+      .locator('input[type=file]')
+      .first()
+      .setInputFiles([...files, { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('x') }]);
     await page.getByText('One file is no image and was left out.').waitFor();
     const bar = page.getByRole('progressbar', { name: 'Upload of harbour 0.png' });
     await until(async () => Number(await bar.getAttribute('value')) > 0.2, 'bytes on their way');
@@ -68,7 +76,9 @@ test('dropped and pasted files are uploaded, and bytes that are known are said t
       { name: 'again.png', bytes: picture(11, 300, 420) },
     ]);
     await page.evaluate((clipboardData) => {
-      document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+      document.body.dispatchEvent(
+        new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }),
+      );
     }, pasted);
     await shown(page, 7);
     await page.locator('.upload', { hasText: 'again.png' }).getByText('Was here already').waitFor();
@@ -77,9 +87,16 @@ test('dropped and pasted files are uploaded, and bytes that are known are said t
 
 test('what the server refuses is told in its words', async () => {
   await withPage({}, async (page) => {
-    await page.locator('input[type=file]').first().setInputFiles([
-      { name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('this is not a picture, whatever its name says') },
-    ]);
+    await page
+      .locator('input[type=file]')
+      .first()
+      .setInputFiles([
+        {
+          name: 'broken.png',
+          mimeType: 'image/png',
+          buffer: Buffer.from('this is not a picture, whatever its name says'),
+        },
+      ]);
     const row = page.locator('.upload.failed', { hasText: 'broken.png' });
     await row.waitFor();
     const word = await row.locator('.upload-word').textContent();
@@ -89,7 +106,11 @@ test('what the server refuses is told in its words', async () => {
 });
 
 test('details show facts, palette and renditions whose addresses can be copied', async () => {
-  const image = await upload(picture(20, 1200, 800, 8), { title: 'Old harbour', tags: 'sea,old town', description: 'Boats in the morning.' });
+  const image = await upload(picture(20, 1200, 800, 8), {
+    title: 'Old harbour',
+    tags: 'sea,old town',
+    description: 'Boats in the morning.',
+  });
   await withPage({}, async (page) => {
     await page.getByRole('link', { name: /^Old harbour/ }).click();
     const dialog = page.getByRole('dialog', { name: 'Old harbour' });
@@ -103,10 +124,16 @@ test('details show facts, palette and renditions whose addresses can be copied',
     await row.getByRole('button', { name: 'Copy address of thumb-320' }).click();
     await row.getByRole('button', { name: 'Copied' }).waitFor();
     const copied = await page.evaluate(() => navigator.clipboard.readText());
-    assert.equal(new URL(copied).pathname, new URL(image.renditions.find((r) => r.preset === 'thumb-320').url, gateway).pathname);
+    assert.equal(
+      new URL(copied).pathname,
+      new URL(image.renditions.find((r) => r.preset === 'thumb-320').url, gateway).pathname,
+    );
     assert.equal((await fetch(copied)).status, 200);
     await until(() => dialog.locator('.frame img.loaded').count(), 'the picture');
-    const [download] = await Promise.all([page.waitForEvent('download'), dialog.getByRole('link', { name: 'Original', exact: true }).click()]);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      dialog.getByRole('link', { name: 'Original', exact: true }).click(),
+    ]);
     assert.equal(download.suggestedFilename(), 'other.png');
     await shoot(page, 'details');
     await page.keyboard.press('Escape');
@@ -157,7 +184,11 @@ test('title and tags are edited, but never over what somebody else has written m
 });
 
 test('words search as they are typed, and filters become chips', async () => {
-  await upload(picture(21, 640, 400), { title: 'Snowy mountain', tags: 'winter', description: 'A hut in the snow.' });
+  await upload(picture(21, 640, 400), {
+    title: 'Snowy mountain',
+    tags: 'winter',
+    description: 'A hut in the snow.',
+  });
   await withPage({}, async (page) => {
     const box = page.getByRole('combobox', { name: 'Search images' });
     await box.fill('snowy');
@@ -172,7 +203,10 @@ test('words search as they are typed, and filters become chips', async () => {
     await shown(page, 1);
     assert.equal(new URL(page.url()).searchParams.get('q'), 'tags:winter');
     await box.pressSequentially('hut');
-    await until(async () => new URL(page.url()).searchParams.get('q') === 'tags:winter hut', 'both in the address');
+    await until(
+      async () => new URL(page.url()).searchParams.get('q') === 'tags:winter hut',
+      'both in the address',
+    );
     await page.reload();
     await chip.waitFor();
     assert.equal(await page.getByRole('combobox').inputValue(), 'hut');
@@ -200,7 +234,11 @@ test('images of others are announced and do not move what one looks at', async (
     await page.getByRole('button', { name: '1 new image' }).waitFor({ state: 'detached' });
 
     const headers = { 'Content-Type': 'application/json' };
-    await fetch(`${gateway}/v1/images/${image.id}`, { method: 'PATCH', headers, body: '{"title":"Renamed elsewhere"}' });
+    await fetch(`${gateway}/v1/images/${image.id}`, {
+      method: 'PATCH',
+      headers,
+      body: '{"title":"Renamed elsewhere"}',
+    });
     await page.getByRole('link', { name: 'Renamed elsewhere' }).waitFor();
     await fetch(`${gateway}/v1/images/${image.id}`, { method: 'DELETE' });
     await page.getByRole('link', { name: 'Renamed elsewhere' }).waitFor({ state: 'detached' });
@@ -214,13 +252,16 @@ test('everything can be done from the keyboard', async () => {
     await page.keyboard.press('/');
     assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'combobox');
     await page.keyboard.press('ArrowDown');
-    const focused = () => page.evaluate(() => document.activeElement.closest('[data-index]')?.dataset.index ?? '');
+    const focused = () =>
+      page.evaluate(() => document.activeElement.closest('[data-index]')?.dataset.index ?? '');
     await until(async () => (await focused()) === '0', 'the first image has the focus');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowRight');
     await until(async () => (await focused()) === '2', 'two further');
     await page.keyboard.press('ArrowDown');
-    const below = Number(await until(async () => Number(await focused()) > 2 && (await focused()), 'a row below'));
+    const below = Number(
+      await until(async () => Number(await focused()) > 2 && (await focused()), 'a row below'),
+    );
     await page.keyboard.press('ArrowUp');
     await until(async () => (await focused()) === '2', 'back again');
     await page.keyboard.press('End');
@@ -234,7 +275,9 @@ test('everything can be done from the keyboard', async () => {
     await until(() => page.url() !== first, 'the next image');
     for (let i = 0; i < 40; i += 1) await page.keyboard.press('Tab');
     assert.ok(
-      await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest('dialog') !== null),
+      await page.evaluate(
+        () => document.activeElement === document.body || document.activeElement.closest('dialog') !== null,
+      ),
       'the focus stays inside',
     );
     await page.keyboard.press('Escape');
@@ -245,7 +288,11 @@ test('everything can be done from the keyboard', async () => {
 
 test('a hostile title is text', async () => {
   const title = `"><img src=x onerror="window.ran=1"><script>window.ran=1</script>`;
-  const image = await upload(picture(31), { title, tags: `<b onclick=ran()>x`, description: '<svg onload="window.ran=1">' });
+  const image = await upload(picture(31), {
+    title,
+    tags: `<b onclick=ran()>x`,
+    description: '<svg onload="window.ran=1">',
+  });
   await fetch(`${gateway}/v1/images/${image.id}/analysis/notes`, {
     method: 'PUT',
     headers: { 'Content-Type': 'application/json' },
@@ -272,7 +319,9 @@ test('a hostile title is text', async () => {
 
 test('a grid fills its rows, dark and light, on desks and telephones', async () => {
   for (let i = 40; i < 64; i += 1) {
-    await upload(picture(i, [600, 400, 480, 720][i % 4], [400, 600, 480, 405][i % 4], 6), { title: `Study ${i}` });
+    await upload(picture(i, [600, 400, 480, 720][i % 4], [400, 600, 480, 405][i % 4], 6), {
+      title: `Study ${i}`,
+    });
   }
   await withPage({}, async (page) => {
     await until(async () => (await items(page).count()) > 20, 'images');
@@ -280,7 +329,11 @@ test('a grid fills its rows, dark and light, on desks and telephones', async () 
     await shoot(page, 'grid');
     const right = await page.evaluate(() => {
       const grid = document.getElementById('grid').getBoundingClientRect();
-      return Math.max(...[...document.querySelectorAll('#grid li')].map((li) => li.getBoundingClientRect().right)) - grid.right;
+      return (
+        Math.max(
+          ...[...document.querySelectorAll('#grid li')].map((li) => li.getBoundingClientRect().right),
+        ) - grid.right
+      );
     });
     assert.ok(Math.abs(right) <= 1, `the longest row ends ${right} px from the edge`);
   });
@@ -302,18 +355,21 @@ test('a grid fills its rows, dark and light, on desks and telephones', async () 
     await page.reload();
     await until(async () => (await brightness(page)) > 200, 'the choice stays');
   });
-  await withPage({ viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true }, async (page) => {
-    await until(async () => (await items(page).count()) > 10, 'images');
-    await loaded(page);
-    await shoot(page, 'phone');
-    const wide = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    assert.ok((await wide()) <= 0, 'nothing sticks out');
-    await items(page).first().click();
-    await page.getByRole('dialog').waitFor();
-    await until(() => page.locator('.frame img.loaded').count(), 'the picture');
-    await shoot(page, 'phone-details');
-    assert.ok((await wide()) <= 0, 'nothing sticks out');
-  });
+  await withPage(
+    { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true },
+    async (page) => {
+      await until(async () => (await items(page).count()) > 10, 'images');
+      await loaded(page);
+      await shoot(page, 'phone');
+      const wide = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok((await wide()) <= 0, 'nothing sticks out');
+      await items(page).first().click();
+      await page.getByRole('dialog').waitFor();
+      await until(() => page.locator('.frame img.loaded').count(), 'the picture');
+      await shoot(page, 'phone-details');
+      assert.ok((await wide()) <= 0, 'nothing sticks out');
+    },
+  );
 });
 
 test('the documentation of the API is there, runs under its policy and can be tried', async () => {

@@ -1,7 +1,7 @@
 // What is shown: the results of the query in the address bar, kept up to date by events.
 import { effect, signal } from '@preact/signals';
 import { Feed } from './api/feed';
-import { call, isAbort } from './api/http';
+import { ApiError, call, isPassing } from './api/http';
 import { me, signInWanted, token } from './api/session';
 import type { FeedEvent, Image, SearchAnswer, WhoAmI } from './api/types';
 import { Results } from './grid/results';
@@ -21,10 +21,14 @@ export const touched = signal<FeedEvent | null>(null);
 
 export const LOOK_AHEAD = 50;
 const LOOK_AFTER_MS = 300;
+// Somebody may be putting in thousands; one look counts them all.
+const LOOK_EVERY_MS = 2000;
+const RETRY_MS = 12_000;
 // Nearer to the top than this, new pictures may slide in.
 const AT_TOP_PX = 160;
 
 let coming: Results | null = null;
+let retryTimer = 0;
 let feeding = false;
 
 function searchPath(q: string, size: number, pageToken = '', more = ''): string {
@@ -37,6 +41,7 @@ function searchPath(q: string, size: number, pageToken = '', more = ''): string 
 // Makes the results anew. Those shown stay until the first page is there.
 export function search(q: string): void {
   coming?.dispose();
+  clearTimeout(retryTimer);
   searching.value = true;
   const made: Results = new Results(
     (pageToken, size, abort) => call<SearchAnswer>(searchPath(q, size, pageToken), { signal: abort }),
@@ -52,6 +57,11 @@ function onChange(made: Results): void {
     searching.value = false;
     fresh.value = 0;
     failure.value = made.begun ? null : made.error;
+    clearTimeout(retryTimer);
+    if (!made.begun) {
+      made.dispose();
+      if (isPassing(made.error)) retryTimer = window.setTimeout(refresh, RETRY_MS);
+    }
     results.peek()?.dispose();
     results.value = made.begun ? made : null;
     if (made.begun && !feeding) {
@@ -67,12 +77,18 @@ export function refresh(): void {
 }
 
 let lookTimer = 0;
+let lookedAt = 0;
 let looking: AbortController | null = null;
 
 // Counts what is new instead of moving what somebody looks at.
 function lookSoon(): void {
-  clearTimeout(lookTimer);
-  lookTimer = window.setTimeout(() => void look(), LOOK_AFTER_MS);
+  if (lookTimer) return;
+  const wait = Math.max(LOOK_AFTER_MS, lookedAt + LOOK_EVERY_MS - Date.now());
+  lookTimer = window.setTimeout(() => {
+    lookTimer = 0;
+    lookedAt = Date.now();
+    void look();
+  }, wait);
 }
 
 async function look(): Promise<void> {
@@ -90,9 +106,24 @@ async function look(): Promise<void> {
     const own = added.every((image) => ownImages.has(image.id));
     if (added.length > 0 && calm && (own || shown.total === 0)) refresh();
     else fresh.value = added.length;
-  } catch (error) {
-    if (!isAbort(error)) fresh.value = fresh.peek();
+  } catch {
+    // The next event, or a search, will tell.
   }
+}
+
+// Records that changed, read again one after the other: all of them may be made anew at once.
+const stale = new Set<string>();
+let rereading = false;
+
+async function rereadSoon(id: string): Promise<void> {
+  stale.add(id);
+  if (rereading) return;
+  rereading = true;
+  for (const next of stale) {
+    stale.delete(next);
+    if ((results.peek()?.indexOf(next) ?? -1) >= 0) await reread(next);
+  }
+  rereading = false;
 }
 
 async function reread(id: string): Promise<void> {
@@ -110,7 +141,7 @@ function onEvent(event: FeedEvent): void {
   touched.value = event;
   const here = (shown?.indexOf(event.imageId) ?? -1) >= 0;
   if (event.type === 'image.deleted') shown?.remove(event.imageId);
-  else if (here && event.type !== 'image.failed') void reread(event.imageId);
+  else if (here && event.type !== 'image.failed') void rereadSoon(event.imageId);
   if (event.type === 'image.ready' || event.type === 'image.failed') {
     if (findUpload(event.imageId)) void noteProcessed(event.imageId);
   }
@@ -133,9 +164,10 @@ function lookSoonAfterGap(): void {
       feed.start(answer.feedPosition ?? '');
       lookSoon();
     })
-    .catch(() => {
-      // Signed out, or the server is away: the next search begins anew.
-      setTimeout(() => feeding || lookSoonAfterGap(), 15_000);
+    .catch((error: unknown) => {
+      // Whoever has to sign in first is not asked again and again; their next search begins anew.
+      if (error instanceof ApiError && error.status === 401) return;
+      setTimeout(() => feeding || lookSoonAfterGap(), RETRY_MS);
     });
 }
 

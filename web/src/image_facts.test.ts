@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { bytes, exposureTime } from './format';
-import { fileFacts, otherAnalysis, paletteOf, pathOf, photographFacts, renditionsOf, thumbnailOf } from './image_facts';
+import {
+  fileFacts,
+  otherAnalysis,
+  paletteOf,
+  pathOf,
+  photographFacts,
+  renditionsOf,
+  thumbnailOf,
+} from './image_facts';
 
 test('a photograph is described as photographers do', () => {
   const facts = photographFacts({
@@ -25,7 +33,10 @@ test('a photograph is described as photographers do', () => {
 test('results of any shape break nothing', () => {
   for (const analysis of [
     { facts: 'text', palette: 7 },
-    { facts: { camera: [], exposure: { time_s: 'x', iso: null }, gps: { latitude: 'a' } }, palette: { colors: [1, null, 'a'] } },
+    {
+      facts: { camera: [], exposure: { time_s: 'x', iso: null }, gps: { latitude: 'a' } },
+      palette: { colors: [1, null, 'a'] },
+    },
     { palette: { colors: [{ hex: 'red;background:url(//x)', weight: 1 }] } },
   ]) {
     const image = { id: 'a', analysis };
@@ -40,13 +51,22 @@ test('results of any shape break nothing', () => {
 
 test('addresses lead to this gateway only', () => {
   assert.equal(pathOf('/i/a/b.jpg'), '/i/a/b.jpg');
-  for (const url of ['//evil/x', 'https://evil', 'javascript:1', '/\\evil', '', undefined]) assert.equal(pathOf(url), '');
+  for (const url of ['//evil/x', 'https://evil', 'javascript:1', '/\\evil', '', undefined])
+    assert.equal(pathOf(url), '');
 });
 
 test('the smallest rendition that is large enough is taken', () => {
-  const rendition = (width: number) => ({ preset: `thumb-${width}`, width, height: width, url: `/i/a/thumb-${width}.jpg` });
+  const rendition = (width: number) => ({
+    preset: `thumb-${width}`,
+    width,
+    height: width,
+    url: `/i/a/thumb-${width}.jpg`,
+  });
   const image = { id: 'a', renditions: [rendition(720), rendition(150), rendition(320)] };
-  assert.deepEqual(renditionsOf(image).map((one) => one.width), [150, 320, 720]);
+  assert.deepEqual(
+    renditionsOf(image).map((one) => one.width),
+    [150, 320, 720],
+  );
   assert.equal(thumbnailOf(image, 100)?.width, 320);
   assert.equal(thumbnailOf(image, 400)?.width, 720);
   assert.equal(thumbnailOf(image, 4000)?.width, 720);

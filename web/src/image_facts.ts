@@ -95,16 +95,25 @@ export function photographFacts(image: Image): Fact[] {
       time && time > 0 ? exposureTime(time) : '',
       stop ? `f/${Number(stop.toFixed(1))}` : '',
       iso ? `ISO ${iso}` : '',
-    ].filter((part) => part).join('  ·  '),
+    ]
+      .filter((part) => part)
+      .join('  ·  '),
   );
   if (focal) {
-    add('Focal length', `${Number(focal.toFixed(1))} mm` + (focal35 && focal35 !== focal ? ` (${focal35} mm in 35 mm)` : ''));
+    add(
+      'Focal length',
+      `${Number(focal.toFixed(1))} mm` + (focal35 && focal35 !== focal ? ` (${focal35} mm in 35 mm)` : ''),
+    );
   }
   const latitude = number(gps['latitude']);
   const longitude = number(gps['longitude']);
   if (latitude !== null && longitude !== null) {
     const altitude = number(gps['altitude_m']);
-    add('Place', `${latitude.toFixed(5)}, ${longitude.toFixed(5)}` + (altitude === null ? '' : `, ${Math.round(altitude)} m`));
+    add(
+      'Place',
+      `${latitude.toFixed(5)}, ${longitude.toFixed(5)}` +
+        (altitude === null ? '' : `, ${Math.round(altitude)} m`),
+    );
   }
   add('Software', text(camera['software']));
   return list;
@@ -127,7 +136,9 @@ export function fileFacts(image: Image): Fact[] {
       (image.format ?? '').toUpperCase(),
       bytes(Number(image.sizeBytes ?? NaN)),
       (image.frames ?? 1) > 1 ? `${image.frames} frames` : '',
-    ].filter((part) => part).join('  ·  '),
+    ]
+      .filter((part) => part)
+      .join('  ·  '),
   );
   const depth = number(facts['bit_depth']);
   add(
@@ -136,11 +147,16 @@ export function fileFacts(image: Image): Fact[] {
       text(facts['icc_profile']) || text(facts['color_space']),
       depth ? `${depth} bit` : '',
       facts['has_alpha'] === true ? 'transparency' : '',
-    ].filter((part) => part).join('  ·  '),
+    ]
+      .filter((part) => part)
+      .join('  ·  '),
   );
   add('Licence', image.license ?? '');
   add('Owner', image.owner ?? '');
-  add('Visibility', { PUBLIC: '', UNLISTED: 'Unlisted', PRIVATE: 'Private' }[image.visibility ?? 'PUBLIC'] ?? '');
+  add(
+    'Visibility',
+    { PUBLIC: '', UNLISTED: 'Unlisted', PRIVATE: 'Private' }[image.visibility ?? 'PUBLIC'] ?? '',
+  );
   add('Uploaded', dateTime(image.createTime));
   for (const [name, value] of Object.entries(image.attributes ?? {})) add(name, value);
   return list;

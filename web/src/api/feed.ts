@@ -112,11 +112,14 @@ export class Feed {
     this.disconnect();
     this.failures += 1;
     const pause = Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** Math.min(this.failures, 5));
-    this.timer = window.setTimeout(() => {
-      if (!this.wanted || document.hidden) return;
-      if (refused) this.listener.onGap();
-      else this.connect();
-    }, pause * (0.75 + Math.random() / 2));
+    this.timer = window.setTimeout(
+      () => {
+        if (!this.wanted || document.hidden) return;
+        if (refused) this.listener.onGap();
+        else this.connect();
+      },
+      pause * (0.75 + Math.random() / 2),
+    );
   }
 
   private take(event: ServerEvent): void {

@@ -21,11 +21,7 @@ interface Problem {
   retry_after_ms?: unknown;
 }
 
-export function problemOf(
-  status: number,
-  body: string,
-  retryAfter: string | null,
-): ApiError {
+export function problemOf(status: number, body: string, retryAfter: string | null): ApiError {
   let problem: Problem = {};
   try {
     const parsed: unknown = JSON.parse(body);
@@ -94,6 +90,11 @@ export function isAbort(error: unknown): boolean {
 // A route that this server does not have (yet).
 export function isMissing(error: unknown): boolean {
   return error instanceof ApiError && [404, 405, 501].includes(error.status);
+}
+
+// What may be better in a while without anybody doing anything.
+export function isPassing(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
 }
 
 export function messageOf(error: unknown): string {

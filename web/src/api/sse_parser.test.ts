@@ -9,7 +9,8 @@ function parse(...pieces: string[]): { events: ServerEvent[]; lastId: string } {
   return { events, lastId: parser.lastId };
 }
 
-const stream = 'retry: 2000\nid: 4\n\nevent: image.ready\ndata: {"a":\ndata: 1}\nid: 5\n\n: hello\n\nid: 9\n\n';
+const stream =
+  'retry: 2000\nid: 4\n\nevent: image.ready\ndata: {"a":\ndata: 1}\nid: 5\n\n: hello\n\nid: 9\n\n';
 
 test('events have a type, data and the id they came with', () => {
   const { events, lastId } = parse(stream);

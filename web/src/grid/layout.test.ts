@@ -21,7 +21,10 @@ test('every picture stands in exactly one row, in order, inside the width', () =
     const layout = new JustifiedLayout(width, 220, 4, aspectsOf(500));
     layout.grow();
     const all = whole(layout);
-    assert.deepEqual(all.map((p) => p.index), Array.from({ length: 500 }, (_, i) => i));
+    assert.deepEqual(
+      all.map((p) => p.index),
+      Array.from({ length: 500 }, (_, i) => i),
+    );
     assert.ok(all.every((p) => p.right <= width && p.height <= 220 * 1.4 + 1));
   }
 });
@@ -61,7 +64,12 @@ test('rows are found by height and by picture', () => {
 });
 
 test('up and down go to the nearest picture and stop at the ends', () => {
-  const layout = new JustifiedLayout(1000, 200, 4, Array.from({ length: 40 }, () => 1));
+  const layout = new JustifiedLayout(
+    1000,
+    200,
+    4,
+    Array.from({ length: 40 }, () => 1),
+  );
   layout.grow();
   const down = layout.neighbour(2, 1);
   assert.equal(layout.rowOf(down), 1);

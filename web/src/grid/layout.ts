@@ -110,7 +110,8 @@ export class JustifiedLayout {
     const full = Math.abs(height - this.heightOf(sum, end - start)) < 1;
     for (let i = start; i < end; i += 1) {
       const rest = this.width - x;
-      const width = full && i === end - 1 ? rest : Math.min(rest, Math.round((this.aspects[i] ?? 1) * height));
+      const width =
+        full && i === end - 1 ? rest : Math.min(rest, Math.round((this.aspects[i] ?? 1) * height));
       places.push({ index: i, x, width });
       x += width + this.gap;
     }

@@ -1,6 +1,6 @@
 // What a search found, page by page as somebody scrolls. Of pictures seen once only their shapes
 // stay; records are kept near the window and fetched again when it comes back.
-import { isAbort } from '../api/http';
+import { isAbort, isPassing } from '../api/http';
 import type { Image, SearchAnswer } from '../api/types';
 import { usableAspect } from './layout';
 
@@ -12,7 +12,7 @@ const FIRST_PAGE = 80;
 const NEXT_PAGE = 200;
 // The server's largest: for going through what is only scrolled past.
 const LARGEST_PAGE = 500;
-const RETRY_MS = 3000;
+const RETRY_MS = 12_000;
 
 interface Page {
   token: string;
@@ -134,7 +134,7 @@ export class Results {
     } catch (error) {
       if (isAbort(error) || this.controller.signal.aborted) return;
       this.error = error;
-      this.retry = setTimeout(() => this.tryAgain(), RETRY_MS * 4);
+      if (isPassing(error)) this.retry = setTimeout(() => this.tryAgain(), RETRY_MS);
     } finally {
       this.busy = false;
     }

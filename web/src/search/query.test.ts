@@ -71,7 +71,10 @@ test('only one day, year or format at a time, but many tags', () => {
   query = withChip(query, yearChip('2019'));
   query = withChip(query, yearChip('2020'));
   assert.equal(formatQuery(query), 'tags:a tags:b format:png date:*-*-2020');
-  assert.equal(formatQuery(withoutChip(query, { key: 'tags', value: 'A' })), 'tags:b format:png date:*-*-2020');
+  assert.equal(
+    formatQuery(withoutChip(query, { key: 'tags', value: 'A' })),
+    'tags:b format:png date:*-*-2020',
+  );
 });
 
 test('labels are for people', () => {

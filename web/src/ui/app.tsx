@@ -71,7 +71,13 @@ function Problem({ error }: { error: unknown }) {
   const refused = error instanceof ApiError && error.status === 401;
   return (
     <div class="empty" role="alert">
-      <h1>{error instanceof ApiError && error.status === 400 ? 'This search can not be read' : refused ? 'Please sign in' : 'Something went wrong'}</h1>
+      <h1>
+        {error instanceof ApiError && error.status === 400
+          ? 'This search can not be read'
+          : refused
+            ? 'Please sign in'
+            : 'Something went wrong'}
+      </h1>
       <p>{messageOf(error)}</p>
       {refused ? (
         <button type="button" class="button primary" onClick={() => (signInWanted.value = { reason: '' })}>

@@ -23,7 +23,16 @@ function Layer({ image, path, onFailed }: { image: Image; path: string; onFailed
     if (broken) onFailed?.();
   }, [broken]);
   if (!src || broken) return null;
-  return <img src={src} alt="" class={loaded === src ? 'loaded' : ''} onLoad={() => setLoaded(src)} onError={failed} draggable={false} />;
+  return (
+    <img
+      src={src}
+      alt=""
+      class={loaded === src ? 'loaded' : ''}
+      onLoad={() => setLoaded(src)}
+      onError={failed}
+      draggable={false}
+    />
+  );
 }
 
 // The largest rendition at once, and the original over it where that is sharper and not heavy.
@@ -58,7 +67,12 @@ function Stage({ image }: { image: Image }) {
   );
 }
 
-function useImage(id: string): { image: Image | null; error: string; reload: () => void; set: (image: Image) => void } {
+function useImage(id: string): {
+  image: Image | null;
+  error: string;
+  reload: () => void;
+  set: (image: Image) => void;
+} {
   const inResults = results.value?.at(results.value.indexOf(id)) ?? null;
   const [whole, setWhole] = useState<Image | null>(null);
   const [error, setError] = useState('');
@@ -156,7 +170,12 @@ function DeleteButton({ image }: { image: Image }) {
       <button type="button" class="button danger" disabled={busy} onClick={() => void remove()}>
         Delete for ever
       </button>
-      <button type="button" class="button" ref={(element) => element?.focus()} onClick={() => setAsking(false)}>
+      <button
+        type="button"
+        class="button"
+        ref={(element) => element?.focus()}
+        onClick={() => setAsking(false)}
+      >
         Keep
       </button>
     </span>
@@ -188,8 +207,13 @@ export function Details({ id }: { id: string }) {
   };
   const changeable = image && mayChange(image.owner ?? '');
   return (
-    <Dialog label={image ? titleOf(image) : 'Image'} kind="details" onClose={closeImage} onKeyDown={onKeyDown}>
-      <div class="viewer">
+    <Dialog
+      label={image ? titleOf(image) : 'Image'}
+      kind="details"
+      onClose={() => (editing ? setEditing(false) : closeImage())}
+      onKeyDown={onKeyDown}
+    >
+      <div class="viewer" style={{ '--ratio': String((image?.width || 3) / (image?.height || 2)) }}>
         {image && <Stage image={image} />}
         {before && (
           <button type="button" class="step back" aria-label="Previous image" onClick={() => step(-1)}>

@@ -4,7 +4,16 @@ import { call } from '../api/http';
 import { token } from '../api/session';
 import type { Image, Rendition } from '../api/types';
 import { bytes } from '../format';
-import { fileFacts, otherAnalysis, paletteOf, pathOf, photographFacts, titleOf, type Fact } from '../image_facts';
+import {
+  altOf,
+  fileFacts,
+  otherAnalysis,
+  paletteOf,
+  pathOf,
+  photographFacts,
+  titleOf,
+  type Fact,
+} from '../image_facts';
 import { addressOf, openImage, setQuery } from '../router';
 import { formatChip } from '../search/query';
 import { CopyButton } from './copy';
@@ -48,7 +57,19 @@ function Palette({ image }: { image: Image }) {
   );
 }
 
-function RenditionRow({ name, size, format, url, weight }: { name: string; size: string; format: string; url: string; weight: string }) {
+function RenditionRow({
+  name,
+  size,
+  format,
+  url,
+  weight,
+}: {
+  name: string;
+  size: string;
+  format: string;
+  url: string;
+  weight: string;
+}) {
   return (
     <tr>
       <th scope="row">
@@ -118,7 +139,9 @@ function Similar({ image }: { image: Image }) {
       `/v1/images/${encodeURIComponent(image.id)}/similar?page_size=12`,
       { signal: abort.signal },
     )
-      .then((answer) => setSimilar((answer.matches ?? []).flatMap((match) => (match.image ? [match.image] : []))))
+      .then((answer) =>
+        setSimilar((answer.matches ?? []).flatMap((match) => (match.image ? [match.image] : []))),
+      )
       .catch(() => setSimilar([]));
     return () => abort.abort();
   }, [image.id, token.value]);
@@ -131,6 +154,7 @@ function Similar({ image }: { image: Image }) {
           <li key={one.id}>
             <a
               href={addressOf(one.id)}
+              aria-label={altOf(one)}
               onClick={(event) => {
                 if (event.ctrlKey || event.metaKey || event.shiftKey) return;
                 event.preventDefault();

@@ -3,11 +3,26 @@ import { ApiError, call, messageOf, randomKey } from '../api/http';
 import type { Image, Visibility } from '../api/types';
 
 function tagsOf(text: string): string[] {
-  return [...new Set(text.split(',').map((tag) => tag.trim()).filter((tag) => tag))];
+  return [
+    ...new Set(
+      text
+        .split(',')
+        .map((tag) => tag.trim())
+        .filter((tag) => tag),
+    ),
+  ];
 }
 
 // `onStale`: somebody else changed the image meanwhile; what they wrote is to be read first.
-export function EditForm({ image, onDone, onStale }: { image: Image; onDone: (changed: Image | null) => void; onStale: () => void }) {
+export function EditForm({
+  image,
+  onDone,
+  onStale,
+}: {
+  image: Image;
+  onDone: (changed: Image | null) => void;
+  onStale: () => void;
+}) {
   const [title, setTitle] = useState(image.title ?? '');
   const [description, setDescription] = useState(image.description ?? '');
   const [tags, setTags] = useState((image.tags ?? []).join(', '));
@@ -34,16 +49,23 @@ export function EditForm({ image, onDone, onStale }: { image: Image; onDone: (ch
     if (mask.length === 0) return onDone(null);
     try {
       // The mask says what is changed, so that a text can be emptied, too.
-      const answer = await call<Image>(`/v1/images/${encodeURIComponent(image.id)}?update_mask=${mask.join(',')}`, {
-        method: 'PATCH',
-        body: changed,
-        headers: { 'If-Match': `"${image.revision ?? '0'}"`, 'Idempotency-Key': randomKey() },
-      });
+      const answer = await call<Image>(
+        `/v1/images/${encodeURIComponent(image.id)}?update_mask=${mask.join(',')}`,
+        {
+          method: 'PATCH',
+          body: changed,
+          headers: { 'If-Match': `"${image.revision ?? '0'}"`, 'Idempotency-Key': randomKey() },
+        },
+      );
       onDone(answer);
     } catch (error) {
       const stale = error instanceof ApiError && error.status === 412;
       if (stale) onStale();
-      setProblem(stale ? 'Somebody else has changed this image meanwhile. Saving again replaces that.' : messageOf(error));
+      setProblem(
+        stale
+          ? 'Somebody else has changed this image meanwhile. Saving again replaces that.'
+          : messageOf(error),
+      );
       setBusy(false);
     }
   };
@@ -58,11 +80,23 @@ export function EditForm({ image, onDone, onStale }: { image: Image; onDone: (ch
     >
       <label>
         Title
-        <input ref={first} type="text" maxLength={300} value={title} onInput={(e) => setTitle(e.currentTarget.value)} placeholder={image.filename ?? ''} />
+        <input
+          ref={first}
+          type="text"
+          maxLength={300}
+          value={title}
+          onInput={(e) => setTitle(e.currentTarget.value)}
+          placeholder={image.filename ?? ''}
+        />
       </label>
       <label>
         Description
-        <textarea rows={4} maxLength={10_000} value={description} onInput={(e) => setDescription(e.currentTarget.value)} />
+        <textarea
+          rows={4}
+          maxLength={10_000}
+          value={description}
+          onInput={(e) => setDescription(e.currentTarget.value)}
+        />
       </label>
       <label>
         Tags, separated by commas

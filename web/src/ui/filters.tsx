@@ -4,7 +4,16 @@ import { call, isAbort } from '../api/http';
 import type { Facet, SearchAnswer } from '../api/types';
 import { count } from '../format';
 import { query, setQuery } from '../router';
-import { formatQuery, hasChip, parseQuery, turnDate, withChip, withoutChip, yearChip, type Chip } from '../search/query';
+import {
+  formatQuery,
+  hasChip,
+  parseQuery,
+  turnDate,
+  withChip,
+  withoutChip,
+  yearChip,
+  type Chip,
+} from '../search/query';
 
 const FIELDS = [
   { field: 'tag', name: 'Tags', chip: (value: string): Chip => ({ key: 'tags', value }) },
@@ -80,7 +89,11 @@ export function Filters() {
         <div class="dates">
           <label>
             From
-            <input type="date" value={dateOf('from')} onChange={(e) => setDate('from', e.currentTarget.value)} />
+            <input
+              type="date"
+              value={dateOf('from')}
+              onChange={(e) => setDate('from', e.currentTarget.value)}
+            />
           </label>
           <label>
             To

@@ -4,7 +4,7 @@ import { changes } from '../catalogue';
 import { count } from '../format';
 import { JustifiedLayout, targetHeight } from '../grid/layout';
 import type { Results } from '../grid/results';
-import { titleOf } from '../image_facts';
+import { altOf, titleOf } from '../image_facts';
 import { addressOf, openImage, opened } from '../router';
 import { LockIcon } from './icons';
 import { withModifier, type Pressed } from './keys';
@@ -99,9 +99,13 @@ export function Grid({ results }: { results: Results }) {
   const first = layout.rows > 0 ? (layout.rowItems(layout.rowAt(view.top))[0]?.index ?? 0) : 0;
   const beyond = layout.count + Math.ceil((view.top - layout.height) / each);
   const from = view.top > layout.height ? Math.min(results.total - 1, beyond) : first;
-  const to = Math.min(results.total, Math.max(from + 1, from + Math.ceil((view.height + Math.min(inTail, view.height)) / each)));
+  const to = Math.min(
+    results.total,
+    Math.max(from + 1, from + Math.ceil((view.height + Math.min(inTail, view.height)) / each)),
+  );
   useEffect(() => {
-    if (width > 0) results.want(Math.max(0, from), to);
+    // Who looks at one image large says themselves which others they want.
+    if (width > 0 && !opened.peek()) results.want(Math.max(0, from), to);
   }, [results, from, to, width, results.known, shape]);
 
   useLayoutEffect(() => {
@@ -166,6 +170,7 @@ export function Grid({ results }: { results: Results }) {
       ref={list}
       id="grid"
       class="grid"
+      role="list"
       style={{ height: `${height}px` }}
       aria-label={`Images, ${count(results.total)}`}
       onKeyDown={onKeyDown}
@@ -189,6 +194,7 @@ export function Grid({ results }: { results: Results }) {
               {image && (
                 <a
                   href={addressOf(image.id)}
+                  aria-label={altOf(image)}
                   tabIndex={index === current ? 0 : -1}
                   onFocus={() => {
                     focus.current = index;

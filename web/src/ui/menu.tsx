@@ -48,7 +48,12 @@ export function Menu() {
           <div class="segments" role="radiogroup" aria-label="Appearance">
             {THEMES.map(({ value, name }) => (
               <label key={value}>
-                <input type="radio" name="theme" checked={theme.value === value} onChange={() => setTheme(value)} />
+                <input
+                  type="radio"
+                  name="theme"
+                  checked={theme.value === value}
+                  onChange={() => setTheme(value)}
+                />
                 <span>{name}</span>
               </label>
             ))}

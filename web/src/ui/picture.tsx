@@ -4,7 +4,7 @@ import { token } from '../api/session';
 import type { Image } from '../api/types';
 import { acquire, release } from '../grid/private_images';
 import { placeholder } from '../grid/placeholders';
-import { altOf, pathOf, renditionsOf, thumbnailOf } from '../image_facts';
+import { pathOf, renditionsOf, thumbnailOf } from '../image_facts';
 
 // The address to show `path` from, '' while it is fetched. Public pictures are left to the browser
 // and its cache; others, and those it was refused, come with the caller's authorization.
@@ -49,12 +49,14 @@ export function Picture({ image, pixels, hold = false }: { image: Image; pixels:
     <span
       class="picture"
       // What is transparent lets nothing shine through once it is there.
-      style={{ backgroundImage: loaded === src && image.format !== 'jpeg' ? '' : placeholder(image.thumbHash) }}
+      style={{
+        backgroundImage: loaded === src && image.format !== 'jpeg' ? '' : placeholder(image.thumbHash),
+      }}
     >
       {begun && src && !broken && (
         <img
           src={src}
-          alt={altOf(image)}
+          alt=""
           class={loaded === src ? 'loaded' : ''}
           loading="lazy"
           decoding="async"

@@ -141,27 +141,33 @@ export function SearchBar() {
 
   const open = active && suggestions.length > 0;
   return (
-    <div class="search" role="search" onClick={(event) => event.target === event.currentTarget && input.current?.focus()}>
+    <div
+      class="search"
+      role="search"
+      onClick={(event) => event.target === event.currentTarget && input.current?.focus()}
+    >
       <SearchIcon />
-      {whole.chips.map((chip) => {
-        const { name, value } = chipLabel(chip);
-        return (
-          <button
-            key={formatChip(chip)}
-            class="chip"
-            type="button"
-            aria-label={`Remove filter ${name} ${value}`}
-            onClick={() => {
-              apply(typed, withoutChip(whole, chip).chips, true);
-              input.current?.focus();
-            }}
-          >
-            <span class="chip-name">{name}</span>
-            <span class="chip-value">{value}</span>
-            <CloseIcon />
-          </button>
-        );
-      })}
+      <div class="chips">
+        {whole.chips.map((chip) => {
+          const { name, value } = chipLabel(chip);
+          return (
+            <button
+              key={formatChip(chip)}
+              class="chip"
+              type="button"
+              aria-label={`Remove filter ${name} ${value}`}
+              onClick={() => {
+                apply(typed, withoutChip(whole, chip).chips, true);
+                input.current?.focus();
+              }}
+            >
+              <span class="chip-name">{name}</span>
+              <span class="chip-value">{value}</span>
+              <CloseIcon />
+            </button>
+          );
+        })}
+      </div>
       <input
         ref={input}
         type="text"

@@ -10,6 +10,7 @@ export function signOut(): void {
 
 export function SignIn({ reason }: { reason: string }) {
   const [value, setValue] = useState('');
+  const [problem, setProblem] = useState(reason);
   const close = () => {
     signInWanted.value = null;
   };
@@ -20,6 +21,8 @@ export function SignIn({ reason }: { reason: string }) {
           event.preventDefault();
           const secret = value.trim();
           if (!secret) return;
+          if (/[^\x21-\x7e]/.test(secret))
+            return setProblem('Keys and tokens have neither spaces nor special characters.');
           signInWanted.value = null;
           // The same one again is worth a try, too.
           if (token.peek() === secret) setToken('');
@@ -27,7 +30,7 @@ export function SignIn({ reason }: { reason: string }) {
         }}
       >
         <h1>Sign in</h1>
-        {reason && <p role="status">{reason}</p>}
+        {problem && <p role="status">{problem}</p>}
         <label>
           API key or token
           <input

@@ -49,12 +49,22 @@ function Row({ upload }: { upload: Upload<File> }) {
       {upload.state === 'processing' && <progress aria-label={`Processing of ${upload.name}`} />}
       {upload.state === 'done' && <CheckIcon />}
       {stoppable && (
-        <button type="button" class="quiet" aria-label={`Cancel upload of ${upload.name}`} onClick={() => queue.cancel(upload.id)}>
+        <button
+          type="button"
+          class="quiet"
+          aria-label={`Cancel upload of ${upload.name}`}
+          onClick={() => queue.cancel(upload.id)}
+        >
           <CloseIcon />
         </button>
       )}
       {again && (
-        <button type="button" class="quiet" aria-label={`Upload ${upload.name} again`} onClick={() => queue.retry(upload.id)}>
+        <button
+          type="button"
+          class="quiet"
+          aria-label={`Upload ${upload.name} again`}
+          onClick={() => queue.retry(upload.id)}
+        >
           <RetryIcon />
         </button>
       )}

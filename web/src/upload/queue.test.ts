@@ -78,7 +78,10 @@ test('pauses grow, and after some attempts it is told', async () => {
     await transport.calls[i]?.fail(new SendError('away', true));
     transport.pauses[i]?.run();
   }
-  assert.deepEqual(transport.pauses.map((pause) => pause.ms), [500, 1000]);
+  assert.deepEqual(
+    transport.pauses.map((pause) => pause.ms),
+    [500, 1000],
+  );
   assert.deepEqual(states(), ['failed']);
 });
 

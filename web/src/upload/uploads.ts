@@ -116,11 +116,11 @@ export function takeFiles(files: Iterable<File>): void {
   const images = all.filter((file) => file.type.startsWith('image/') || IMAGE_NAME.test(file.name));
   if (images.length < all.length) {
     const left = all.length - images.length;
-    notify(`${left === 1 ? 'One file is no image and was' : `${left} files are no images and were`} left out.`);
+    notify(
+      `${left === 1 ? 'One file is no image and was' : `${left} files are no images and were`} left out.`,
+    );
   }
-  const taken = queue.add(
-    images.map((file) => ({ file, name: file.name || 'pasted.png', size: file.size })),
-  );
+  const taken = queue.add(images.map((file) => ({ file, name: file.name || 'pasted.png', size: file.size })));
   if (taken < images.length) notify(`Only ${taken} files at once; drop the others later.`, true);
 }
 
@@ -147,7 +147,9 @@ async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEn
   const reader = folder.createReader();
   const all: FileSystemEntry[] = [];
   for (;;) {
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
     if (some.length === 0) return all;
     all.push(...some);
   }
