@@ -16,6 +16,7 @@
 #include "services/api/events/event_watches.h"
 #include "services/api/events/feed_follower.h"
 #include "services/api/gateway/gateway.h"
+#include "services/api/gateway/static_site.h"
 #include "services/api/handlers/event_handlers.h"
 #include "services/api/handlers/key_handlers.h"
 #include "services/api/handlers/system_handlers.h"
@@ -180,6 +181,9 @@ absl::Status Serve(const Options& options, const std::string& profile) {
                    {.max_upload_request_bytes = options.max_upload_bytes + (int64_t{1} << 20),
                     .watch_timeout = kLongestWatch,
                     .trusted_origins = options.cors_origins}));
+  if (!options.web_root.empty()) {
+    SR_RETURN_IF_ERROR(MountStaticSite(router, options.web_root));
+  }
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<http::Server> http_server,
       http::Server::Start({.listen = options.http_listen,

@@ -23,6 +23,9 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
   schema.TextList("gateway.cors_origins", &o.cors_origins,
                   "Origins (https://photos.example) whose pages may use this gateway from the "
                   "browser; * for all. None: only pages of the gateway's own origin.");
+  schema.Text("gateway.web_root", &o.web_root,
+              "Folder of the browser UI, served at / (the build puts one into web/ beside bin/). "
+              "Read at start. Empty: no UI.");
   schema.Integer("gateway.max_connections", &o.http_max_connections, 1, 1'000'000,
                  "Open connections; each costs a descriptor and about 20 KiB. Past it: 503.");
   schema.Integer("gateway.min_bytes_per_second", &o.http_min_bytes_per_second, 0, 1 << 30,

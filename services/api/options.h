@@ -25,6 +25,7 @@ struct Options {
   int64_t http_min_bytes_per_second = 1 << 10;
   TlsFiles http_tls;
   std::vector<std::string> cors_origins;
+  std::string web_root;
   bool allow_anonymous = false;
 
   std::string auth_anonymous = "everything";

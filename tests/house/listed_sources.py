@@ -18,5 +18,10 @@ for top in ("services", "tests", "bench"):
         if not listed and not in_loop and not (
                 above.exists() and relative in above.read_text()):
             missing.append(f"{source} is in no CMakeLists.txt")
+# Of the page, which CMake builds anew when one of these changes.
+page = pathlib.Path("web/CMakeLists.txt").read_text()
+for source in sorted(pathlib.Path("web/src").rglob("*.*")):
+    if not re.search(rf'(?<![\w/]){re.escape(str(source.relative_to("web")))}(?!\w)', page):
+        missing.append(f"{source} is not in web/CMakeLists.txt")
 print("\n".join(missing) or "all sources are listed")
 sys.exit(1 if missing else 0)

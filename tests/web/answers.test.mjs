@@ -1,0 +1,362 @@
+// The page against answers made up here: many results, a busy server, one that wants to know who
+// asks, and what other parts of Stockroom will answer.
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { close, launch, picture, shoot, until, withPage } from './browser.mjs';
+
+before(launch);
+after(close);
+
+const TOTAL = 100_000;
+const pixel = picture(1, 32, 24);
+const items = (page) => page.locator('#grid li[data-index]');
+
+function image(i, more = {}) {
+  const id = `i${i}`;
+  const [width, height] = [
+    [600, 400],
+    [400, 600],
+    [500, 500],
+    [900, 500],
+  ][(i * 7) % 4];
+  const rendition = (size) => ({
+    preset: `thumb-${size}`,
+    format: 'png',
+    width: Math.round((size * width) / Math.max(width, height)),
+    height: Math.round((size * height) / Math.max(width, height)),
+    sizeBytes: '100',
+    url: `/i/${id}/thumb-${size}.png`,
+  });
+  return {
+    id,
+    owner: 'ann',
+    title: `Image ${i}`,
+    tags: [],
+    visibility: 'PUBLIC',
+    state: 'READY',
+    filename: `${i}.png`,
+    sizeBytes: '100',
+    width,
+    height,
+    format: 'png',
+    frames: 1,
+    revision: '1',
+    thumbHash: '',
+    renditions: [rendition(320), rendition(720)],
+    originalUrl: `/i/${id}/original`,
+    ...more,
+  };
+}
+
+const json = (route, body, status = 200, headers = {}) =>
+  route.fulfill({
+    status,
+    contentType: status < 400 ? 'application/json' : 'application/problem+json',
+    headers,
+    body: JSON.stringify(body),
+  });
+
+// A server of `total` images; `more` answers what it wants to of the rest.
+function answers({ total = 3, more = () => undefined, make = image } = {}) {
+  const seen = [];
+  const routes = async (page) => {
+    await page.route(/\/(v1|i)\//, async (route) => {
+      const request = route.request();
+      const url = new URL(request.url());
+      seen.push({
+        method: request.method(),
+        path: url.pathname,
+        query: url.searchParams,
+        headers: request.headers(),
+      });
+      const answered = await more(route, url, request);
+      if (answered !== undefined) return;
+      if (url.pathname.startsWith('/i/')) return route.fulfill({ contentType: 'image/png', body: pixel });
+      if (url.pathname === '/v1/search') {
+        const first = Number(url.searchParams.get('page_token') || 0);
+        const end = Math.min(total, first + Number(url.searchParams.get('page_size')));
+        const images = Array.from({ length: end - first }, (_, i) => make(first + i));
+        return json(route, {
+          images,
+          nextPageToken: end < total ? String(end) : '',
+          total: String(total),
+          feedPosition: '7',
+        });
+      }
+      if (url.pathname === '/v1/events')
+        return route.fulfill({ contentType: 'text/event-stream', body: 'retry: 600000\nid: 7\n\n' });
+      const id = /^\/v1\/images\/(i\d+)$/.exec(url.pathname)?.[1];
+      if (id) return json(route, make(Number(id.slice(1))));
+      return json(route, { status: 404, detail: 'nothing here' }, 404);
+    });
+  };
+  return { seen, routes };
+}
+
+test('a hundred thousand images scroll with a bounded document', async () => {
+  const { seen, routes } = answers({ total: TOTAL });
+  await withPage({ routes }, async (page) => {
+    await page.getByText('100,000 images').waitFor();
+    const height = () => page.evaluate(() => document.documentElement.scrollHeight);
+    assert.ok((await height()) > 1_000_000);
+    const bounded = async () => {
+      const elements = await page.evaluate(() => document.getElementsByTagName('*').length);
+      assert.ok(elements < 1500, `${elements} elements`);
+      assert.ok((await items(page).count()) < 150);
+    };
+    await bounded();
+    for (let i = 0; i < 30; i += 1) {
+      await page.mouse.wheel(0, 1200);
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+    }
+    await bounded();
+    const seenIndex = () =>
+      page.evaluate(() => {
+        const at = document.elementsFromPoint(innerWidth / 2, innerHeight / 2);
+        return Number(
+          at.find((element) => element.matches?.('#grid li[data-index] *'))?.closest('li').dataset.index ??
+            -1,
+        );
+      });
+    await until(async () => (await seenIndex()) > 100, 'images after scrolling');
+    // Far past what is known: the shapes in between are learned, and nothing else is kept.
+    await page.evaluate(() => scrollTo(0, 700_000));
+    await until(async () => (await seenIndex()) > 5000, 'images far below');
+    await bounded();
+    assert.ok(
+      seen.some((one) => one.query.get('page_size') === '500'),
+      'in large pages',
+    );
+    await page.evaluate(() => scrollTo(0, 0));
+    await until(async () => (await seenIndex()) >= 0 && (await seenIndex()) < 50, 'the first ones again');
+    await bounded();
+    await page.keyboard.press('Tab');
+    assert.equal(await items(page).first().getAttribute('aria-setsize'), String(TOTAL));
+  });
+});
+
+test('a busy server gets the same upload again after the time that it asked for', async () => {
+  const keys = [];
+  const { routes } = answers({
+    more: (route, url, request) => {
+      if (request.method() !== 'POST') return undefined;
+      keys.push(request.headers()['idempotency-key']);
+      if (keys.length === 1) {
+        return json(route, { status: 429, detail: 'too many uploads at once', retry_after_ms: 300 }, 429, {
+          'Retry-After': '1',
+        }).then(() => true);
+      }
+      return json(route, { image: image(0), deduplicated: false }, 201).then(() => true);
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    await page
+      .locator('input[type=file]')
+      .setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer: pixel }]);
+    await page.getByText('too many uploads at once').waitFor();
+    await page.getByRole('heading', { name: '1 file uploaded' }).waitFor();
+    assert.equal(keys.length, 2);
+    assert.ok(keys[0] && keys[0] === keys[1]);
+  });
+});
+
+test('an upload can be cancelled and begun again', async () => {
+  let held = 0;
+  const { routes } = answers({
+    more: (route, url, request) => {
+      if (request.method() !== 'POST') return undefined;
+      held += 1;
+      return held === 1 ? true : json(route, { image: image(0) }, 201).then(() => true);
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    await page
+      .locator('input[type=file]')
+      .setInputFiles([{ name: 'a.png', mimeType: 'image/png', buffer: pixel }]);
+    await until(() => held === 1, 'the upload');
+    const stopped = page.waitForEvent('requestfailed', (request) => request.method() === 'POST');
+    await page.getByRole('button', { name: 'Cancel upload of a.png' }).click();
+    await stopped;
+    await page.getByRole('button', { name: 'Upload a.png again' }).click();
+    await page.getByRole('heading', { name: '1 file uploaded' }).waitFor();
+  });
+});
+
+test('who is asked to sign in does so, and everything is asked for with their key', async () => {
+  const who = { subject: 'ann', anonymous: false, scopes: ['images:read', 'images:write'] };
+  const make = (i) =>
+    image(i, { visibility: i === 0 ? 'PRIVATE' : 'PUBLIC', owner: i === 0 ? 'ann' : 'bob' });
+  const { seen, routes } = answers({
+    make,
+    more: (route, url, request) => {
+      const key = request.headers()['authorization'];
+      if (url.pathname.startsWith('/v1/') && key !== 'Bearer sr_good') {
+        return json(route, { status: 401, detail: 'no key that counts' }, 401).then(() => true);
+      }
+      if (url.pathname === '/i/i0/thumb-320.png' && key !== 'Bearer sr_good') {
+        return json(route, { status: 404 }, 404).then(() => true);
+      }
+      if (url.pathname === '/v1/me') return json(route, who).then(() => true);
+      if (url.pathname === '/v1/events') {
+        const first =
+          !url.searchParams.get('after_position') || url.searchParams.get('after_position') === '7';
+        const body = first ? 'event: image.ready\ndata: {"imageId":"i77"}\nid: 41\n\n' : 'id: 42\n\n';
+        return route.fulfill({ contentType: 'text/event-stream', body }).then(() => true);
+      }
+      return undefined;
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    const dialog = page.getByRole('dialog', { name: 'Sign in' });
+    await dialog.getByLabel('API key or token').fill('sr_bad');
+    await page.keyboard.press('Enter');
+    await dialog.getByText('The key or token was not accepted.').waitFor();
+    await shoot(page, 'sign-in');
+    await dialog.getByLabel('API key or token').fill('sr_good');
+    await page.keyboard.press('Enter');
+    await dialog.waitFor({ state: 'detached' });
+    await page.getByText('3 images').waitFor();
+    const secret = page.locator('[data-index="0"] img');
+    await until(
+      async () => (await secret.getAttribute('src'))?.startsWith('blob:'),
+      'the private one from memory',
+    );
+    await until(() => secret.evaluate((element) => element.naturalWidth > 0), 'and it is seen');
+    assert.ok((await page.locator('[data-index="1"] img').getAttribute('src')).startsWith('/i/i1/'));
+    const resumed = () =>
+      seen.some(
+        (one) =>
+          one.path === '/v1/events' &&
+          one.query.get('after_position') === '41' &&
+          one.headers['authorization'],
+      );
+    await until(resumed, 'events read with the key, on from the last one');
+
+    await page.getByRole('link', { name: 'Image 1' }).click();
+    await page.getByRole('heading', { name: 'Image 1' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Edit' }).count(), 0, 'it is of somebody else');
+    await page.keyboard.press('ArrowLeft');
+    await page.getByRole('button', { name: 'Edit' }).waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Original', exact: true }).click(),
+    ]);
+    assert.equal(download.suggestedFilename(), '0.png');
+    assert.ok(
+      seen.some((one) => one.path === '/i/i0/original' && one.headers['authorization']),
+      'with the key',
+    );
+    await page.keyboard.press('Escape');
+
+    assert.equal(await page.evaluate(() => localStorage.length), 0, 'no key outlives the tab');
+    await page.reload();
+    await page.getByText('3 images').waitFor();
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.getByText('Signed in as ann').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('dialog', { name: 'Sign in' }).waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    assert.ok(
+      seen.every((one) => !one.query.toString().includes('sr_')),
+      'no key in an address',
+    );
+  });
+});
+
+test('suggestions complete the last word, and a tag becomes a chip', async () => {
+  const asked = [];
+  const { routes } = answers({
+    more: (route, url) => {
+      if (url.pathname !== '/v1/suggest') return undefined;
+      asked.push(url.searchParams.get('prefix'));
+      const suggestions = [
+        { text: 'harbour', kind: 'TAG', count: '12' },
+        { text: 'harvest', kind: 'WORD', count: '3' },
+      ];
+      return json(route, { suggestions }).then(() => true);
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    const box = page.getByRole('combobox', { name: 'Search images' });
+    await box.pressSequentially('old har');
+    await page.getByRole('option', { name: /harvest/ }).waitFor();
+    await until(() => asked.includes('har'), 'the last word is asked for');
+    await shoot(page, 'suggestions');
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await box.getAttribute('aria-activedescendant'), 'suggestion-0');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Remove filter tag harbour' }).waitFor();
+    assert.equal(await box.inputValue(), 'old');
+    assert.equal(new URL(page.url()).searchParams.get('q'), 'tags:harbour old');
+    await page.keyboard.press('Escape');
+    await box.fill('old har');
+    await page.getByRole('option', { name: /harvest/ }).click();
+    await until(
+      async () => new URL(page.url()).searchParams.get('q') === 'tags:harbour old harvest',
+      'the word',
+    );
+  });
+});
+
+test('facets narrow the search, and similar images are a click away', async () => {
+  const facets = [
+    {
+      field: 'tag',
+      values: [
+        { value: 'sea', count: '40' },
+        { value: 'old town', count: '2' },
+      ],
+    },
+    { field: 'year', values: [{ value: '2020', count: '31' }] },
+    {
+      field: 'format',
+      values: [
+        { value: 'jpeg', count: '30' },
+        { value: 'png', count: '12' },
+      ],
+    },
+  ];
+  const { routes } = answers({
+    more: (route, url) => {
+      if (url.searchParams.has('facets'))
+        return json(route, { images: [], total: '3', facets }).then(() => true);
+      if (url.pathname.endsWith('/similar')) {
+        return json(route, { matches: [{ image: image(2), distance: 0.1 }] }).then(() => true);
+      }
+      return undefined;
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    const q = () => new URL(page.url()).searchParams.get('q');
+    await page.getByRole('button', { name: 'Filters' }).click();
+    await page.getByRole('button', { name: 'old town 2' }).click();
+    await until(() => q() === 'tags:"old town"', 'the tag');
+    await page.getByRole('button', { name: '2020 31' }).click();
+    await page.getByRole('button', { name: 'jpeg 30' }).click();
+    await page.getByLabel('From').fill('2020-02-01');
+    await until(() => q() === 'tags:"old town" date:*-*-2020 format:jpeg from:01-02-2020', 'all of them');
+    await shoot(page, 'filters');
+    await page.getByRole('button', { name: 'jpeg 30' }).click();
+    await until(() => !q().includes('format'), 'and off again');
+    await page.keyboard.press('Escape');
+    await page.getByRole('link', { name: 'Image 0' }).click();
+    await page.getByRole('dialog').locator('.similar a').click();
+    await page.getByRole('heading', { name: 'Image 2' }).waitFor();
+  });
+});
+
+test('a server that is away is told of, and tried again', async () => {
+  let away = true;
+  const { routes } = answers({
+    more: (route, url) => {
+      if (!away || url.pathname !== '/v1/search') return undefined;
+      return json(route, { status: 503, detail: 'the database is away' }, 503).then(() => true);
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    await page.getByRole('alert').getByText('the database is away').waitFor();
+    away = false;
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('3 images').waitFor();
+  });
+});

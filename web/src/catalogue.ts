@@ -1,0 +1,195 @@
+// What is shown: the results of the query in the address bar, kept up to date by events.
+import { effect, signal } from '@preact/signals';
+import { Feed } from './api/feed';
+import { ApiError, call, isPassing } from './api/http';
+import { me, signInWanted, token } from './api/session';
+import type { FeedEvent, Image, SearchAnswer, WhoAmI } from './api/types';
+import { Results } from './grid/results';
+import { opened, query } from './router';
+import { findUpload, noteProcessed, ownImages } from './upload/uploads';
+
+export const results = signal<Results | null>(null);
+// Grows with every change inside `results`.
+export const changes = signal(0);
+// Images that a new search would find above the first one; "more than" at LOOK_AHEAD.
+export const fresh = signal(0);
+// Why the query could not be answered at all.
+export const failure = signal<unknown>(null);
+export const searching = signal(true);
+// The last image that events told of, for whoever shows it.
+export const touched = signal<FeedEvent | null>(null);
+
+export const LOOK_AHEAD = 50;
+const LOOK_AFTER_MS = 300;
+// Somebody may be putting in thousands; one look counts them all.
+const LOOK_EVERY_MS = 2000;
+const RETRY_MS = 12_000;
+// Nearer to the top than this, new pictures may slide in.
+const AT_TOP_PX = 160;
+
+let coming: Results | null = null;
+let retryTimer = 0;
+let feeding = false;
+
+function searchPath(q: string, size: number, pageToken = '', more = ''): string {
+  const parameters = new URLSearchParams({ page_size: String(size) });
+  if (q) parameters.set('q', q);
+  if (pageToken) parameters.set('page_token', pageToken);
+  return `/v1/search?${parameters}${more}`;
+}
+
+// Makes the results anew. Those shown stay until the first page is there.
+export function search(q: string): void {
+  coming?.dispose();
+  clearTimeout(retryTimer);
+  searching.value = true;
+  const made: Results = new Results(
+    (pageToken, size, abort) => call<SearchAnswer>(searchPath(q, size, pageToken), { signal: abort }),
+    () => onChange(made),
+  );
+  coming = made;
+  made.want(0, 60);
+}
+
+function onChange(made: Results): void {
+  if (made === coming && (made.begun || made.error)) {
+    coming = null;
+    searching.value = false;
+    fresh.value = 0;
+    failure.value = made.begun ? null : made.error;
+    clearTimeout(retryTimer);
+    if (!made.begun) {
+      made.dispose();
+      if (isPassing(made.error)) retryTimer = window.setTimeout(refresh, RETRY_MS);
+    }
+    results.peek()?.dispose();
+    results.value = made.begun ? made : null;
+    if (made.begun && !feeding) {
+      feeding = true;
+      feed.start(made.feedPosition);
+    }
+  }
+  changes.value += 1;
+}
+
+export function refresh(): void {
+  search(query.peek());
+}
+
+let lookTimer = 0;
+let lookedAt = 0;
+let looking: AbortController | null = null;
+
+// Counts what is new instead of moving what somebody looks at.
+function lookSoon(): void {
+  if (lookTimer) return;
+  const wait = Math.max(LOOK_AFTER_MS, lookedAt + LOOK_EVERY_MS - Date.now());
+  lookTimer = window.setTimeout(() => {
+    lookTimer = 0;
+    lookedAt = Date.now();
+    void look();
+  }, wait);
+}
+
+async function look(): Promise<void> {
+  const shown = results.peek();
+  if (!shown || coming) return refresh();
+  looking?.abort();
+  looking = new AbortController();
+  try {
+    const answer = await call<SearchAnswer>(searchPath(query.peek(), LOOK_AHEAD), { signal: looking.signal });
+    if (shown !== results.peek()) return;
+    const images = answer.images ?? [];
+    const known = images.findIndex((image) => shown.indexOf(image.id) >= 0);
+    const added = known < 0 ? images : images.slice(0, known);
+    const calm = scrollY < AT_TOP_PX && !opened.peek();
+    const own = added.every((image) => ownImages.has(image.id));
+    if (added.length > 0 && calm && (own || shown.total === 0)) refresh();
+    else fresh.value = added.length;
+  } catch {
+    // The next event, or a search, will tell.
+  }
+}
+
+// Records that changed, read again one after the other: all of them may be made anew at once.
+const stale = new Set<string>();
+let rereading = false;
+
+async function rereadSoon(id: string): Promise<void> {
+  stale.add(id);
+  if (rereading) return;
+  rereading = true;
+  for (const next of stale) {
+    stale.delete(next);
+    if ((results.peek()?.indexOf(next) ?? -1) >= 0) await reread(next);
+  }
+  rereading = false;
+}
+
+async function reread(id: string): Promise<void> {
+  try {
+    const image = await call<Image>(`/v1/images/${encodeURIComponent(id)}`);
+    const { analysis: _, ...basic } = image;
+    results.peek()?.replace(basic);
+  } catch {
+    // It stays as it was; the next event or search tells.
+  }
+}
+
+function onEvent(event: FeedEvent): void {
+  const shown = results.peek();
+  touched.value = event;
+  const here = (shown?.indexOf(event.imageId) ?? -1) >= 0;
+  if (event.type === 'image.deleted') shown?.remove(event.imageId);
+  else if (here && event.type !== 'image.failed') void rereadSoon(event.imageId);
+  if (event.type === 'image.ready' || event.type === 'image.failed') {
+    if (findUpload(event.imageId)) void noteProcessed(event.imageId);
+  }
+  if (event.type === 'image.ready' && !here) lookSoon();
+}
+
+const feed = new Feed({
+  onEvent,
+  onGap: () => {
+    feeding = false;
+    lookSoonAfterGap();
+  },
+});
+
+// From the position of a new answer on; what is shown stays where it is.
+function lookSoonAfterGap(): void {
+  call<SearchAnswer>(searchPath(query.peek(), 1))
+    .then((answer) => {
+      feeding = true;
+      feed.start(answer.feedPosition ?? '');
+      lookSoon();
+    })
+    .catch((error: unknown) => {
+      // Whoever has to sign in first is not asked again and again; their next search begins anew.
+      if (error instanceof ApiError && error.status === 401) return;
+      setTimeout(() => feeding || lookSoonAfterGap(), RETRY_MS);
+    });
+}
+
+async function whoAmI(): Promise<void> {
+  try {
+    me.value = await call<WhoAmI>('/v1/me');
+    if (!me.value.anonymous) signInWanted.value = null;
+  } catch {
+    me.value = null;
+  }
+}
+
+export function begin(): void {
+  effect(() => {
+    // Whoever signs in or out sees other images.
+    token.value;
+    feeding = false;
+    feed.stop();
+    void whoAmI();
+  });
+  effect(() => {
+    token.value;
+    search(query.value);
+  });
+}

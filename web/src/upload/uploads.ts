@@ -1,0 +1,156 @@
+// Uploads of this page: the queue over XMLHttpRequest, which tells how far a body was sent.
+import { signal } from '@preact/signals';
+import { call, noteUnauthenticated, problemOf, randomKey } from '../api/http';
+import { authorization } from '../api/session';
+import type { Image, UploadAnswer } from '../api/types';
+import { notify } from '../notices';
+import { SendError, UploadQueue, type Sent, type Upload, type UploadTransport } from './queue';
+
+export const uploads = signal<Upload<File>[]>([]);
+// Images that came from this page.
+export const ownImages = new Set<string>();
+
+const LOOK_EVERY_MS = 2500;
+
+function resultOf(answer: UploadAnswer): Sent {
+  const image = answer.image;
+  const state = image?.state ?? '';
+  return {
+    imageId: image?.id ?? '',
+    duplicate: answer.deduplicated === true,
+    processing: state === 'PENDING' || state === 'PROCESSING' || state === 'UPLOADING',
+    failure: state === 'FAILED' ? image?.failureReason || 'It could not be processed.' : '',
+  };
+}
+
+class XhrTransport implements UploadTransport<File> {
+  send(upload: Upload<File>, onProgress: (sent: number) => void, signal: AbortSignal): Promise<Sent> {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      request.open('POST', `/v1/images?filename=${encodeURIComponent(upload.name)}`);
+      const type = upload.file.type;
+      // Of these types the server would expect something else in the body.
+      const plain = type && !/^(multipart\/|application\/json)/i.test(type);
+      request.setRequestHeader('Content-Type', plain ? type : 'application/octet-stream');
+      request.setRequestHeader('Idempotency-Key', upload.key);
+      for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
+      request.upload.onprogress = (event) => onProgress(event.loaded);
+      request.onerror = () => reject(new SendError('The connection broke; trying again.', true));
+      request.onload = () => {
+        if (request.status < 200 || request.status > 299) return reject(this.errorOf(request));
+        try {
+          const sent = resultOf(JSON.parse(request.responseText) as UploadAnswer);
+          if (sent.imageId) ownImages.add(sent.imageId);
+          resolve(sent);
+        } catch {
+          reject(new SendError('The answer is not what Stockroom sends.', false));
+        }
+      };
+      signal.addEventListener('abort', () => request.abort());
+      request.send(upload.file);
+    });
+  }
+
+  private errorOf(request: XMLHttpRequest): SendError {
+    const error = problemOf(request.status, request.responseText, request.getResponseHeader('Retry-After'));
+    noteUnauthenticated(error);
+    const busy = [408, 425, 429, 502, 503, 504].includes(error.status);
+    const inFlight = error.reason === 'IDEMPOTENCY_KEY_IN_FLIGHT';
+    return new SendError(error.message, busy || inFlight, error.retryAfterMs);
+  }
+
+  newKey(): string {
+    return randomKey();
+  }
+
+  later(ms: number, run: () => void): void {
+    setTimeout(run, ms);
+  }
+}
+
+let painting = false;
+let lookTimer = 0;
+
+// Progress comes often; the page is painted once a frame.
+function onChange(): void {
+  if (painting) return;
+  painting = true;
+  requestAnimationFrame(() => {
+    painting = false;
+    uploads.value = queue.uploads.slice();
+  });
+  if (!lookTimer && queue.uploads.some((upload) => upload.state === 'processing')) {
+    lookTimer = window.setTimeout(() => void look(), LOOK_EVERY_MS);
+  }
+}
+
+export const queue = new UploadQueue<File>(new XhrTransport(), () => onChange());
+
+export function findUpload(imageId: string): Upload<File> | undefined {
+  return queue.uploads.find((upload) => upload.state === 'processing' && upload.imageId === imageId);
+}
+
+// How processing ended, from the record itself.
+export async function noteProcessed(imageId: string): Promise<void> {
+  try {
+    const image = await call<Image>(`/v1/images/${encodeURIComponent(imageId)}`);
+    const sent = resultOf({ image });
+    if (!sent.processing) queue.processed(imageId, sent.failure);
+  } catch {
+    // Asked again soon.
+  }
+}
+
+// Events tell sooner; this is for what happened before they were listened to.
+async function look(): Promise<void> {
+  const waiting = queue.uploads.filter((upload) => upload.state === 'processing').slice(0, 4);
+  await Promise.all(waiting.map((upload) => noteProcessed(upload.imageId)));
+  lookTimer = 0;
+  onChange();
+}
+
+const IMAGE_NAME = /\.(jpe?g|png|webp|gif|tiff?|avif|heic|heif|jxl|bmp)$/i;
+
+export function takeFiles(files: Iterable<File>): void {
+  const all = [...files];
+  const images = all.filter((file) => file.type.startsWith('image/') || IMAGE_NAME.test(file.name));
+  if (images.length < all.length) {
+    const left = all.length - images.length;
+    notify(
+      `${left === 1 ? 'One file is no image and was' : `${left} files are no images and were`} left out.`,
+    );
+  }
+  const taken = queue.add(images.map((file) => ({ file, name: file.name || 'pasted.png', size: file.size })));
+  if (taken < images.length) notify(`Only ${taken} files at once; drop the others later.`, true);
+}
+
+// What was dropped, with everything inside of folders.
+export async function filesOf(transfer: DataTransfer): Promise<File[]> {
+  const entries = [...transfer.items]
+    .map((item) => item.webkitGetAsEntry?.())
+    .filter((entry): entry is FileSystemEntry => entry != null);
+  if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
+  const files: File[] = [];
+  while (entries.length > 0 && files.length < 5000) {
+    const entry = entries.shift();
+    if (entry?.isFile) files.push(await fileOf(entry as FileSystemFileEntry));
+    else if (entry) entries.push(...(await entriesOf(entry as FileSystemDirectoryEntry)));
+  }
+  return files;
+}
+
+function fileOf(entry: FileSystemFileEntry): Promise<File> {
+  return new Promise((resolve, reject) => entry.file(resolve, reject));
+}
+
+async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = folder.createReader();
+  const all: FileSystemEntry[] = [];
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    if (some.length === 0) return all;
+    all.push(...some);
+  }
+}
