@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/api/domain/image.h"
+#include "services/api/domain/webhook_store.h"
 
 namespace stockroom::api {
 
@@ -305,6 +306,9 @@ class MetadataStore {
   // What `now` of other calls should be when several processes share the database: its own clock,
   // so that a process whose clock is wrong takes nobody's lease.
   virtual absl::StatusOr<absl::Time> ServerTime() = 0;
+
+  // Webhooks in the same database; lives as long as this.
+  virtual WebhookStore& webhooks() = 0;
 
   // Runs after every commit that wrote an event, on the committing thread; must not block or call
   // the store. Set once, before first use.

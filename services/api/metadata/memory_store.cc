@@ -9,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "services/api/domain/access.h"
+#include "services/api/metadata/memory_webhook_store.h"
 #include "services/api/metadata/transitions.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/mutex.h"
@@ -419,6 +420,8 @@ class MemoryStore final : public MetadataStore {
 
   absl::StatusOr<absl::Time> ServerTime() override { return absl::Now(); }
 
+  WebhookStore& webhooks() override { return *webhooks_; }
+
   void SetCommitListener(std::function<void()> listener) override {
     listener_ = std::move(listener);
   }
@@ -515,6 +518,7 @@ class MemoryStore final : public MetadataStore {
   // Holder and end of each.
   std::map<std::string, std::pair<std::string, absl::Time>> leases_ SR_GUARDED_BY(mu_);
   std::function<void()> listener_;
+  const std::unique_ptr<WebhookStore> webhooks_ = NewMemoryWebhookStore();
 };
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "services/api/metadata/mysql_job_sql.h"
 #include "services/api/metadata/mysql_migrate.h"
 #include "services/api/metadata/mysql_pool.h"
+#include "services/api/metadata/sql_webhook_store.h"
 #include "services/api/metadata/store_transactions.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
@@ -277,6 +278,8 @@ class MysqlStore final : public MetadataStore {
     });
   }
 
+  WebhookStore& webhooks() override { return webhooks_; }
+
   void SetCommitListener(std::function<void()> listener) override {
     listener_ = std::move(listener);
   }
@@ -418,6 +421,16 @@ class MysqlStore final : public MetadataStore {
   Counter& retries_total_;
   std::atomic<int64_t> next_orphan_look_{0};
   std::function<void()> listener_;
+  using Work = absl::FunctionRef<absl::Status(MysqlConnection&)>;
+  SqlWebhookStore<MysqlConnection> webhooks_{
+      [this](Work work) {
+        return Read<bool>([&](MysqlConnection& db) -> absl::StatusOr<bool> {
+                 SR_RETURN_IF_ERROR(work(db));
+                 return true;
+               })
+            .status();
+      },
+      [this](Work work) { return WriteStatus([&](MysqlWrite& write) { return work(write.db); }); }};
 };
 
 }  // namespace
