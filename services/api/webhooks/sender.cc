@@ -40,7 +40,8 @@ WebhookSender::WebhookSender(Options options, MetadataStore& store, Poster& post
       waiting_gauge_(
           metrics.GetGauge("stockroom_webhook_waiting", "Webhooks that have pending deliveries.")),
       lag_gauge_(metrics.GetGauge("stockroom_webhook_lag_seconds",
-                                  "How long the delivery that is due longest has waited.")) {}
+                                  "How long the delivery that is due longest has waited.")),
+      inbox_(std::make_shared<Inbox>()) {}
 
 WebhookSender::~WebhookSender() { Stop(absl::ZeroDuration()); }
 
@@ -52,39 +53,43 @@ void WebhookSender::Start() {
 }
 
 void WebhookSender::Poke() {
-  MutexLock lock(mu_);
-  poked_ = true;
-  wake_.NotifyAll();
+  MutexLock lock(inbox_->mu);
+  inbox_->poked = true;
+  inbox_->wake.NotifyAll();
 }
 
 void WebhookSender::Stop(absl::Duration limit) {
   {
-    MutexLock lock(mu_);
-    if (!stopping_) stop_by_ = BootTimeNow() + limit;
-    stopping_ = true;
-    wake_.NotifyAll();
+    MutexLock lock(inbox_->mu);
+    if (!inbox_->stopping) inbox_->stop_by = BootTimeNow() + limit;
+    inbox_->stopping = true;
+    inbox_->wake.NotifyAll();
   }
   if (thread_.joinable()) thread_.join();
 }
 
 bool WebhookSender::Sleep(absl::Duration longest) {
-  MutexLock lock(mu_);
+  MutexLock lock(inbox_->mu);
   const absl::Duration end = BootTimeNow() + longest;
   for (;;) {
     const absl::Duration now = BootTimeNow();
-    if (stopping_ && ((under_way_ == 0 && ended_.empty()) || now >= stop_by_)) return false;
-    if (poked_ || !ended_.empty() || now >= end) break;
-    wake_.WaitFor(mu_, (stopping_ ? std::min(end, stop_by_) : end) - now);
+    if (inbox_->stopping &&
+        ((inbox_->under_way == 0 && inbox_->ended.empty()) || now >= inbox_->stop_by))
+      return false;
+    if (inbox_->poked || !inbox_->ended.empty() || now >= end) break;
+    inbox_->wake.WaitFor(inbox_->mu,
+                         (inbox_->stopping ? std::min(end, inbox_->stop_by) : end) - now);
   }
-  poked_ = false;
+  inbox_->poked = false;
   return true;
 }
 
 bool WebhookSender::AwaitEnded(absl::Duration longest) {
-  MutexLock lock(mu_);
+  MutexLock lock(inbox_->mu);
   const absl::Duration end = BootTimeNow() + longest;
-  while (ended_.empty() && BootTimeNow() < end) wake_.WaitFor(mu_, end - BootTimeNow());
-  return !ended_.empty();
+  while (inbox_->ended.empty() && BootTimeNow() < end)
+    inbox_->wake.WaitFor(inbox_->mu, end - BootTimeNow());
+  return !inbox_->ended.empty();
 }
 
 void WebhookSender::Run() {
@@ -107,8 +112,8 @@ void WebhookSender::Run() {
 absl::StatusOr<std::optional<absl::Time>> WebhookSender::SendDue() {
   SR_RETURN_IF_ERROR(RecordEnded());
   {
-    MutexLock lock(mu_);
-    if (stopping_) return std::optional<absl::Time>();
+    MutexLock lock(inbox_->mu);
+    if (inbox_->stopping) return std::optional<absl::Time>();
   }
   SR_ASSIGN_OR_RETURN(const std::vector<WaitingWebhook> waiting, store_.WaitingWebhooks());
   waiting_gauge_.Set(static_cast<int64_t>(waiting.size()));
@@ -129,9 +134,6 @@ absl::StatusOr<std::optional<absl::Time>> WebhookSender::SendDue() {
     if (webhook->disabled) continue;
     SR_ASSIGN_OR_RETURN(std::vector<WebhookDelivery> leased,
                         store_.LeaseDeliveries(one.id, places, now, options_.lease));
-    // There may be more of it if it did not fill its places only because others took some.
-    if (static_cast<int>(leased.size()) < places)
-      next = std::min(next.value_or(now), now + options_.poll);
     SR_RETURN_IF_ERROR(Send(*webhook, std::move(leased)));
   }
   lag_gauge_.Set(absl::ToInt64Seconds(lag));
@@ -160,15 +162,15 @@ absl::Status WebhookSender::Send(const Webhook& webhook, std::vector<WebhookDeli
     ++in_flight_[webhook.id];
     in_flight_gauge_.Add(1);
     {
-      MutexLock lock(mu_);
-      ++under_way_;
+      MutexLock lock(inbox_->mu);
+      ++inbox_->under_way;
     }
-    poster_.Post(std::move(request), [this, delivery = std::move(delivery),
+    poster_.Post(std::move(request), [inbox = inbox_, delivery = std::move(delivery),
                                       url = webhook.url](PostResult result) mutable {
-      MutexLock lock(mu_);
-      --under_way_;
-      ended_.push_back({std::move(delivery), std::move(url), std::move(result)});
-      wake_.NotifyAll();
+      MutexLock lock(inbox->mu);
+      --inbox->under_way;
+      inbox->ended.push_back({std::move(delivery), std::move(url), std::move(result)});
+      inbox->wake.NotifyAll();
     });
   }
   return absl::OkStatus();
@@ -178,14 +180,14 @@ absl::Status WebhookSender::RecordEnded() {
   for (;;) {
     Ended ended;
     {
-      MutexLock lock(mu_);
-      if (ended_.empty()) return absl::OkStatus();
-      ended = std::move(ended_.front());
-      ended_.pop_front();
+      MutexLock lock(inbox_->mu);
+      if (inbox_->ended.empty()) return absl::OkStatus();
+      ended = std::move(inbox_->ended.front());
+      inbox_->ended.pop_front();
     }
     if (absl::Status status = Record(ended); !status.ok()) {
-      MutexLock lock(mu_);
-      ended_.push_front(std::move(ended));
+      MutexLock lock(inbox_->mu);
+      inbox_->ended.push_front(std::move(ended));
       return status;
     }
     --in_flight_[ended.delivery.webhook_id];

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -42,7 +43,7 @@ class WebhookSender {
     // The body. `image` is null if it is gone, or the webhook may not tell of it any more.
     std::function<std::string(const WebhookDelivery& delivery, const Image* image)> body;
   };
-  // `clock` is that of leases (StoreClock). All must outlive it, `poster` also its requests.
+  // `clock` is that of leases (StoreClock). All must outlive it.
   WebhookSender(Options options, MetadataStore& store, Poster& poster, Clock& clock,
                 Metrics& metrics);
   ~WebhookSender();
@@ -66,6 +67,16 @@ class WebhookSender {
     WebhookDelivery delivery;
     std::string url;
     PostResult result;
+  };
+  struct Inbox {
+    Mutex mu;
+    CondVar wake;
+    // Bounded by the places.
+    std::deque<Ended> ended SR_GUARDED_BY(mu);
+    int under_way SR_GUARDED_BY(mu) = 0;  // not yet in `ended`
+    bool poked SR_GUARDED_BY(mu) = false;
+    bool stopping SR_GUARDED_BY(mu) = false;
+    absl::Duration stop_by SR_GUARDED_BY(mu);  // by BootTimeNow
   };
 
   void Run();
@@ -92,14 +103,8 @@ class WebhookSender {
   // Of the thread: places taken at each webhook.
   std::map<std::string, int> in_flight_;
 
-  Mutex mu_;
-  CondVar wake_;
-  // Bounded by the places.
-  std::deque<Ended> ended_ SR_GUARDED_BY(mu_);
-  int under_way_ SR_GUARDED_BY(mu_) = 0;  // not yet in ended_
-  bool poked_ SR_GUARDED_BY(mu_) = false;
-  bool stopping_ SR_GUARDED_BY(mu_) = false;
-  absl::Duration stop_by_ SR_GUARDED_BY(mu_);  // by BootTimeNow
+  // Shared with the requests, which may end when this is gone.
+  const std::shared_ptr<Inbox> inbox_;
   std::thread thread_;
 };
 
