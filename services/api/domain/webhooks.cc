@@ -83,7 +83,7 @@ bool IsFor(const Webhook& webhook, const Event& event, const Image* image) {
   }
   if (!webhook.filter.owner.empty() && webhook.filter.owner != event.owner) return false;
   if (!MayTell(webhook, event.owner, event.visibility)) return false;
-  if (image == nullptr) return true;
+  if (image == nullptr) return event.type == kImageDeleted || webhook.filter.tags.empty();
   return MayTell(webhook, image->owner, image->described.visibility) &&
          HasTags(*image, webhook.filter.tags);
 }

@@ -78,8 +78,6 @@ absl::StatusOr<std::set<WebhookField>> FieldsToUpdate(const v1::UpdateWebhookReq
       new std::map<std::string, WebhookField>{{"url", WebhookField::kUrl},
                                               {"types", WebhookField::kTypes},
                                               {"filter", WebhookField::kFilter},
-                                              {"filter.tags", WebhookField::kFilter},
-                                              {"filter.owner", WebhookField::kFilter},
                                               {"label", WebhookField::kLabel},
                                               {"disabled", WebhookField::kDisabled}};
   std::set<WebhookField> fields;

@@ -56,7 +56,10 @@ absl::Status CheckTargetUrl(const std::string& url, bool allow_http, const Addre
     return Refuse("expected visible ASCII characters; encode others");
   }
   const Url parsed(curl_url(), &curl_url_cleanup);
-  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_DISALLOW_USER) != CURLUE_OK) {
+  // libcurl takes the path for the host then.
+  const bool no_host = url.find(":///") != std::string::npos;
+  if (no_host ||
+      curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_DISALLOW_USER) != CURLUE_OK) {
     return Refuse("expected something like https://example.org/hook, without user and password");
   }
   const std::string scheme = Part(parsed, CURLUPART_SCHEME).value_or("");
