@@ -309,7 +309,7 @@ TEST_F(WebhooksTest, WhatWasCommittedBeforeAKillIsDeliveredAfterwards) {
 // The same public library, against an api that was not told of any network of its own.
 TEST(WebhooksByDefault, LoopbackIsRefusedWhateverNameItHas) {
   Cluster cluster(
-      {.workers = 0, .api_flags = {"--webhooks.allow_http=true", "--webhooks.retry_delays=10ms"}});
+      {.workers = 1, .api_flags = {"--webhooks.allow_http=true", "--webhooks.retry_delays=10ms"}});
   const absl::Status started = cluster.StartAll();
   ASSERT_TRUE(started.ok()) << started;
   NodeReceiver receiver;

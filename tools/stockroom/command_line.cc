@@ -14,6 +14,7 @@ namespace {
 
 const std::vector<std::string> kVisibilities = {"public", "unlisted", "private"};
 const std::vector<std::string> kEventTypes = {"created", "updated", "ready", "failed", "deleted"};
+const std::vector<std::string> kDeliveryStates = {"pending", "delivered", "dead"};
 const std::vector<std::string> kShells = {"bash", "zsh", "fish"};
 
 v1::Visibility VisibilityOf(const std::string& name) {
@@ -270,6 +271,62 @@ void AddWatch(CLI::App& root, Invocation& to) {
       ->type_name("N");
 }
 
+// A command of `webhooks` that is about one of them, or about none.
+CLI::App& AddWebhookAction(CLI::App& webhooks, Invocation& to, const std::string& name,
+                           const std::string& help, bool with_id = true) {
+  CLI::App& action = *webhooks.add_subcommand(name, help);
+  action.footer(kWebhooksExamples);
+  action.parse_complete_callback([&to, name] { to.webhooks.action = name; });
+  if (with_id) {
+    action.add_option("id", to.webhooks.id, "the webhook")->required()->type_name("ID");
+  }
+  return action;
+}
+
+void AddWebhooks(CLI::App& root, Invocation& to) {
+  CLI::App& app = *root.add_subcommand("webhooks", "Tell other systems what happens to images");
+  app.footer(kWebhooksExamples);
+  app.require_subcommand(1);
+  app.fallthrough();
+  WebhooksArgs& args = to.webhooks;
+  AddWebhookAction(app, to, "list", "All webhooks", false);
+
+  CLI::App& create = AddWebhookAction(app, to, "create", "Make one; shows its secret", false);
+  create.add_option("url", args.url, "where requests go")->required()->type_name("URL");
+  Many(create, "--type", "created, updated, ready, failed or deleted; may be given several times",
+       "EVENT", [&](const std::string& v) { args.types.push_back(v); })
+      ->check(OneOf(kEventTypes));
+  Many(create, "--tag", "only images with this tag; may be given several times", "TAG",
+       [&](const std::string& v) { args.tags.push_back(v); });
+  Text(create, "--owner", "only images of this owner", "SUBJECT",
+       [&](const std::string& v) { args.owner = v; });
+  Text(create, "--label", "what people call it", "TEXT",
+       [&](const std::string& v) { args.label = v; });
+
+  AddWebhookAction(app, to, "delete", "Remove one");
+  AddWebhookAction(app, to, "test", "Send a webhook.test and see what comes of it");
+
+  CLI::App& log = AddWebhookAction(app, to, "deliveries", "What was sent, or will be");
+  Text(log, "--state", "pending, delivered or dead", "STATE", [&](const std::string& v) {
+    args.state = v == "delivered" ? v1::DELIVERED : v == "dead" ? v1::DEAD : v1::PENDING_DELIVERY;
+  })->check(OneOf(kDeliveryStates));
+  log.add_option("-n,--limit", args.limit, "most deliveries to show (50)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->type_name("N");
+  log.add_flag_callback(
+      "--all", [&args] { args.limit = 0; }, "every one, page after page");
+
+  CLI::App& replay = AddWebhookAction(app, to, "replay", "Send again");
+  replay.add_option("delivery", args.delivery, "this one, dead or delivered")
+      ->type_name("DELIVERY");
+  Text(replay, "--dead-for", "all dead ones of events at most so long ago", "TIME",
+       [&](const std::string& v) {
+         absl::Duration d;
+         if (absl::ParseDuration(v, &d)) args.dead_for = d;
+       })
+      ->check(DurationText());
+}
+
 void AddOthers(CLI::App& root, Invocation& to) {
   CLI::App& status = *root.add_subcommand("status", "The cluster: processes, queues, index");
   status.footer(kStatusExamples);
@@ -304,6 +361,7 @@ void Build(CLI::App& app, Invocation& to) {
   AddChanging(app, to);
   AddReprocess(app, to);
   AddWatch(app, to);
+  AddWebhooks(app, to);
   AddOthers(app, to);
   app.set_version_flag("--version", "stockroom " STOCKROOM_VERSION, "the version");
   app.get_formatter()->column_width(32);
@@ -323,6 +381,7 @@ CommandTree Describe(const CLI::App& app) {
     }
     if (option->get_type_name() == "WHO") described.choices = kVisibilities;
     if (option->get_type_name() == "EVENT") described.choices = kEventTypes;
+    if (option->get_type_name() == "STATE") described.choices = kDeliveryStates;
     tree.options.push_back(std::move(described));
   }
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {

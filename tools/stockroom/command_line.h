@@ -32,6 +32,7 @@ struct Invocation {
   DeleteArgs remove;
   ReprocessArgs reprocess;
   WatchArgs watch;
+  WebhooksArgs webhooks;
   StatusArgs status;
   PingArgs ping;
   std::string shell;
