@@ -11,6 +11,7 @@
 #include "services/api/domain/reprocessing.h"
 #include "services/api/domain/store_clock.h"
 #include "services/api/domain/uploads.h"
+#include "services/api/domain/webhooks.h"
 #include "services/api/domain/work_plan.h"
 #include "services/api/events/event_log.h"
 #include "services/api/events/event_watches.h"
@@ -20,12 +21,18 @@
 #include "services/api/handlers/event_handlers.h"
 #include "services/api/handlers/key_handlers.h"
 #include "services/api/handlers/system_handlers.h"
+#include "services/api/handlers/webhook_handlers.h"
 #include "services/api/jobs/dispatcher.h"
 #include "services/api/open_auth.h"
 #include "services/api/open_store.h"
 #include "services/api/options.h"
 #include "services/api/rpc/services.h"
+#include "services/api/rpc/webhook_rpc.h"
 #include "services/api/search/memory_search_index.h"
+#include "services/api/webhooks/curl_poster.h"
+#include "services/api/webhooks/fan_out.h"
+#include "services/api/webhooks/sender.h"
+#include "services/api/webhooks/target_url.h"
 #include "services/api/workers/grpc_worker_pool.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
@@ -41,6 +48,8 @@ namespace {
 
 // Watchers come back after this, so that they spread over apis that were added since.
 constexpr absl::Duration kLongestWatch = absl::Hours(1);
+// What leasing and recording a delivery may take, besides the attempt.
+constexpr absl::Duration kWebhookLeaseMargin = absl::Seconds(10);
 
 absl::Status Serve(const Options& options, const std::string& profile) {
   SR_RETURN_IF_ERROR(Validate(options));
@@ -104,8 +113,35 @@ absl::Status Serve(const Options& options, const std::string& profile) {
        .interval = options.collector_interval,
        .deletes_per_second = static_cast<double>(options.collector_deletes_per_second)},
       blobs, *store, clock, metrics);
+  SR_ASSIGN_OR_RETURN(const AddressRules receivers,
+                      AddressRules::Create(options.webhooks_allow_networks));
+  SR_ASSIGN_OR_RETURN(const RetryPlan retry_plan, RetryPlan::Create(options.webhooks_retry_delays));
+  SR_ASSIGN_OR_RETURN(const std::unique_ptr<CurlPoster> poster,
+                      CurlPoster::Create({.allow_http = options.webhooks_allow_http,
+                                          .ca_file = options.webhooks_ca_file,
+                                          .timeout = options.webhooks_attempt_timeout},
+                                         receivers));
+  WebhookSender webhook_sender({.concurrency = static_cast<int>(options.webhooks_concurrency),
+                                .lease = options.webhooks_attempt_timeout + kWebhookLeaseMargin,
+                                .retry = retry_plan,
+                                .body = WebhookBody},
+                               *store, *poster, clock, metrics);
+  WebhookFanOut webhook_fan_out({.holder = api_id,
+                                 .max_pending = static_cast<int>(options.webhooks_max_pending),
+                                 .keep_log = options.webhooks_log_retention,
+                                 .wake = [&] { webhook_sender.Poke(); }},
+                                *store, clock, metrics);
+  Webhooks webhooks({.max_webhooks = static_cast<int>(options.webhooks_max_webhooks),
+                     .max_pending = static_cast<int>(options.webhooks_max_pending),
+                     .check_url =
+                         [&](const std::string& url) {
+                           return CheckTargetUrl(url, options.webhooks_allow_http, receivers);
+                         },
+                     .wake = [&] { webhook_sender.Poke(); }},
+                    *store, clock);
   store->SetCommitListener([&] {
     follower.Poke();
+    webhook_fan_out.Poke();
     dispatcher.Poke();
   });
 
@@ -147,12 +183,14 @@ absl::Status Serve(const Options& options, const std::string& profile) {
     const JobDispatcher::Counts counts = dispatcher.counts();
     return SystemHandlers::JobNumbers{.waiting = counts.waiting, .running = counts.running};
   });
+  WebhookHandlers webhook_handlers(webhooks);
   MethodTable methods;
   image_handlers.AddTo(methods);
   search_handlers.AddTo(methods);
   event_handlers.AddTo(methods);
   key_handlers.AddTo(methods);
   system_handlers.AddTo(methods);
+  webhook_handlers.AddTo(methods);
 
   const Front front{gate, executor, {}};
   ImageRpc image_rpc(image_handlers, front);
@@ -162,13 +200,14 @@ absl::Status Serve(const Options& options, const std::string& profile) {
       {gate, executor, {.default_timeout = kLongestWatch, .max_timeout = kLongestWatch}});
   KeyRpc key_rpc(key_handlers, front);
   SystemRpc system_rpc(system_handlers, front);
+  WebhookRpc webhook_rpc(webhook_handlers, front);
   SR_ASSIGN_OR_RETURN(const std::shared_ptr<rpc::TlsCertificates> rpc_tls,
                       rpc::TlsCertificates::Start(options.rpc_tls, {.use = "rpc"}, metrics));
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> rpc_server,
       rpc::Server::Start(
           {.listen = options.rpc_listen, .reflection = options.reflection, .tls = rpc_tls},
-          {&image_rpc, &search_rpc, &event_rpc, &key_rpc, &system_rpc}));
+          {&image_rpc, &search_rpc, &event_rpc, &key_rpc, &system_rpc, &webhook_rpc}));
 
   http::Router router;
   SR_RETURN_IF_ERROR(http::MountOperational(router, metrics, [&] {
@@ -197,6 +236,8 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   dispatcher.Start();
   janitor.Start();
   collector.Start();
+  webhook_fan_out.Start();
+  webhook_sender.Start();
   follower.Start([&] { rpc_server->SetServing(true); });
   LogInfo("api runs", {{"grpc_port", rpc_server->port()},
                        {"http_port", http_server->port()},
@@ -206,13 +247,15 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   const int signal = WaitForStopSignal();
   LogInfo("api stops", {{"signal", signal}});
   // One drain after the other, each with its limit, and the last results to the database.
-  const DrainWatchdog watchdog(options.drain_limit * 3 + absl::Seconds(30));
+  const DrainWatchdog watchdog(options.drain_limit * 4 + absl::Seconds(30));
   rpc_server->SetServing(false);
   watches.Drain();
   http_server->Drain(options.drain_limit);  // waiting uploads need the parts below until here
   rpc_server->Drain(options.drain_limit);
   dispatcher.Drain(options.drain_limit);
   collector.Stop();
+  webhook_fan_out.Stop();
+  webhook_sender.Stop(options.drain_limit);
   janitor.Stop();
   executor.Shutdown();
   key_executor.Shutdown();

@@ -196,6 +196,35 @@ absl::Status CheckJwtOptions(const Options& options) {
   return JwtRolesOf(options).status();
 }
 
+void DeclareWebhooks(ConfigSchema& schema, Options& o) {
+  schema.Boolean("webhooks.allow_http", &o.webhooks_allow_http,
+                 "Send webhooks over http, too. What they tell can then be read on the way.");
+  schema.TextList("webhooks.allow_networks", &o.webhooks_allow_networks,
+                  "Networks (10.1.0.0/16) that webhooks may be sent to although they are not "
+                  "public. Whoever may make a webhook can then make this api send requests there.");
+  schema.Text("webhooks.ca_file", &o.webhooks_ca_file,
+              "Authorities (PEM file) that receivers' certificates must be from. Empty: the "
+              "system's.");
+  schema.TextList("webhooks.retry_delays", &o.webhooks_retry_delays,
+                  "How long after each failed attempt the next one comes; after the last the "
+                  "delivery is dead. The default gives a receiver a day. 10ms to 24h, at most 20.");
+  schema.Duration("webhooks.attempt_timeout", &o.webhooks_attempt_timeout, absl::Milliseconds(100),
+                  absl::Minutes(1),
+                  "Longest that a receiver may take to answer. Those that need more should answer "
+                  "first and work afterwards.");
+  schema.Integer("webhooks.concurrency", &o.webhooks_concurrency, 1, 64,
+                 "Requests under way to each webhook from this api, each a descriptor. Every "
+                 "webhook has its own, so that a slow receiver holds up nobody else.");
+  schema.Integer("webhooks.max_webhooks", &o.webhooks_max_webhooks, 0, 1000,
+                 "Webhooks that may exist. Each is compared with every event.");
+  schema.Integer("webhooks.max_pending", &o.webhooks_max_pending, 1, 1'000'000,
+                 "Deliveries of one webhook that may wait. What comes after that is kept as dead, "
+                 "to be replayed.");
+  schema.Duration("webhooks.log_retention", &o.webhooks_log_retention, absl::Minutes(1),
+                  absl::Hours(24 * 90),
+                  "How long deliveries are kept, from when they were queued; one row each.");
+}
+
 }  // namespace
 
 ConfigSchema SchemaFor(Options& options) {
@@ -205,6 +234,7 @@ ConfigSchema SchemaFor(Options& options) {
   DeclareDatabase(schema, options);
   DeclareParts(schema, options);
   DeclareWork(schema, options);
+  DeclareWebhooks(schema, options);
   DeclareLogLevel(schema, &options.log_level);
   return schema;
 }

@@ -93,6 +93,16 @@ struct Options {
   int64_t collector_deletes_per_second = 50;
   absl::Duration remake_timeout = absl::Seconds(20);
 
+  bool webhooks_allow_http = false;
+  std::vector<std::string> webhooks_allow_networks;
+  std::string webhooks_ca_file;
+  std::vector<std::string> webhooks_retry_delays = {"5s", "5m", "30m", "2h", "5h", "8h", "8h"};
+  absl::Duration webhooks_attempt_timeout = absl::Seconds(15);
+  int64_t webhooks_concurrency = 4;
+  int64_t webhooks_max_webhooks = 100;
+  int64_t webhooks_max_pending = 10'000;
+  absl::Duration webhooks_log_retention = absl::Hours(24 * 7);
+
   int64_t executor_threads = 8;
   int64_t executor_queue = 1024;
   absl::Duration drain_limit = absl::Seconds(20);

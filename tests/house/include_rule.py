@@ -27,6 +27,7 @@ ALLOWED = {
     "api/search": PURE + ["api/domain"],
     "api/jobs": PURE + ["api/domain"],
     "api/events": PURE + ["api/domain"],
+    "api/webhooks": PURE + ["api/domain"],
     "api/workers": PURE + ["api/domain", "common/rpc"],
     # what both front ends share
     "api/handlers": PURE + ["api/domain"],
@@ -58,7 +59,7 @@ FOREIGN = {
                                  "fileserver/rpc", "imageproc/rpc", "tools/stockroom"],
     r"vips/": ["imageproc/codec"],
     r"sqlite3\.h": ["api/metadata", "tools/stockroom"],
-    r"curl/": ["api/auth", "tools/stockroom"],
+    r"curl/": ["api/auth", "api/webhooks", "tools/stockroom"],
     r"cppconn/|mysql_connection\.h|mysql_driver\.h": ["api/metadata"],
     r"boost/|asio": ["common/http"],
     r"yaml-cpp/|CLI/|spdlog/": ["common/base", "tools/stockroom"],

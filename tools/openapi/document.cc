@@ -54,6 +54,12 @@ const std::regex& Variable() {
   return *variable;
 }
 
+// Either way of showing who one is, with the scope; or nothing, where the operator allows that.
+Json Security(const std::string& scope) {
+  const Json scopes = scope.empty() ? Json::array() : Json::array({scope});
+  return Json::array({{{"bearer", scopes}}, {{"apiKey", scopes}}, Json::object()});
+}
+
 // image.id is called id: two templates that differ in names only are one path.
 std::string LastName(const std::string& field) { return field.substr(field.rfind('.') + 1); }
 
@@ -93,6 +99,7 @@ class Operation {
     AddParameters();
     AddBody();
     AddResponses();
+    json_["security"] = Security(method_.options().GetExtension(stockroom::v1::required_scope));
     return json_;
   }
 
@@ -257,6 +264,7 @@ void AddNativeRoutes(Json& paths) {
        "With strong ETag, 304, one range, and HEAD. Originals come as downloads. The addresses of "
        "an image's renditions are in its record."},
       {"parameters", Json::array({id, file})},
+      {"security", Security("images:read")},
       {"responses",
        {{"200", {{"description", "The bytes."}, {"content", bytes}}},
         {"206", {{"description", "The range that was asked for."}, {"content", bytes}}},
@@ -352,6 +360,12 @@ Json MakeDocument(std::span<const ServiceDescriptor* const> services, const std:
       {"components",
        {{"schemas", std::move(components)},
         {"parameters", SharedParameters()},
+        {"securitySchemes",
+         {{"bearer",
+           {{"type", "http"},
+            {"scheme", "bearer"},
+            {"description", "An API key, or a token of the configured identity provider."}}},
+          {"apiKey", {{"type", "apiKey"}, {"in", "header"}, {"name", "X-API-Key"}}}}},
         {"responses",
          {{"Problem",
            {{"description", "What went wrong."},

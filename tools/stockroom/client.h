@@ -19,6 +19,7 @@
 #include "stockroom/v1/keys.pb.h"
 #include "stockroom/v1/search.pb.h"
 #include "stockroom/v1/system.pb.h"
+#include "stockroom/v1/webhooks.pb.h"
 #include "tools/stockroom/settings.h"
 
 namespace stockroom::cli {
@@ -55,6 +56,17 @@ class Client {
       const v1::ListApiKeysRequest& request) = 0;
   virtual absl::StatusOr<v1::ApiKey> RevokeKey(const std::string& id) = 0;
   virtual absl::StatusOr<v1::WhoAmIResponse> WhoAmI() = 0;
+  virtual absl::StatusOr<v1::ListWebhooksResponse> ListWebhooks() = 0;
+  virtual absl::StatusOr<v1::CreateWebhookResponse> CreateWebhook(
+      const v1::CreateWebhookRequest& request) = 0;
+  virtual absl::Status DeleteWebhook(const std::string& id) = 0;
+  virtual absl::StatusOr<v1::WebhookDelivery> TestWebhook(const std::string& id) = 0;
+  virtual absl::StatusOr<v1::ListWebhookDeliveriesResponse> ListWebhookDeliveries(
+      const v1::ListWebhookDeliveriesRequest& request) = 0;
+  virtual absl::StatusOr<v1::WebhookDelivery> GetWebhookDelivery(const std::string& webhook_id,
+                                                                 const std::string& id) = 0;
+  virtual absl::StatusOr<v1::ReplayWebhookDeliveriesResponse> ReplayWebhookDeliveries(
+      const v1::ReplayWebhookDeliveriesRequest& request) = 0;
   virtual absl::StatusOr<v1::ServerInfo> ServerInfo() = 0;
   virtual absl::Status Ping() = 0;
 };

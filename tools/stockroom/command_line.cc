@@ -12,7 +12,6 @@ namespace stockroom::cli {
 namespace {
 
 const std::vector<std::string> kVisibilities = {"public", "unlisted", "private"};
-const std::vector<std::string> kEventTypes = {"created", "updated", "ready", "failed", "deleted"};
 const std::vector<std::string> kShells = {"bash", "zsh", "fish"};
 
 v1::Visibility VisibilityOf(const std::string& name) {
@@ -199,6 +198,7 @@ void Build(CLI::App& app, Invocation& to) {
   AddReprocess(app, to);
   AddWatch(app, to);
   AddKeys(app, to);
+  AddWebhooks(app, to);
   AddOthers(app, to);
   app.set_version_flag("--version", "stockroom " STOCKROOM_VERSION, "the version");
   app.get_formatter()->column_width(32);
@@ -220,6 +220,7 @@ CommandTree Describe(const CLI::App& app) {
     if (option->get_type_name() == "WHO") described.choices = kVisibilities;
     if (option->get_type_name() == "EVENT") described.choices = kEventTypes;
     if (option->get_type_name() == "ROLE") described.choices = kRoles;
+    if (option->get_type_name() == "STATE") described.choices = kDeliveryStates;
     tree.options.push_back(std::move(described));
   }
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {

@@ -36,6 +36,7 @@ struct Invocation {
   ReprocessArgs reprocess;
   KeysArgs keys;
   WatchArgs watch;
+  WebhooksArgs webhooks;
   StatusArgs status;
   PingArgs ping;
   std::string shell;

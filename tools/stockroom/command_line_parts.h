@@ -18,6 +18,10 @@ namespace stockroom::cli {
 inline const std::vector<std::string> kKeyActions = {"list", "create", "revoke"};
 inline const std::vector<std::string> kRoles = {"viewer", "uploader", "moderator", "admin"};
 
+inline const std::vector<std::string> kEventTypes = {"created", "updated", "ready", "failed",
+                                                     "deleted"};
+inline const std::vector<std::string> kDeliveryStates = {"pending", "delivered", "dead"};
+
 inline CLI::Validator OneOf(const std::vector<std::string>& words) {
   return CLI::Validator(
       [words](std::string& value) {
@@ -96,5 +100,6 @@ void AddLimit(CLI::App& app, Args& args) {
 void AddReading(CLI::App& root, Invocation& to);
 // command_line_keys.cc: keys, whoami.
 void AddKeys(CLI::App& root, Invocation& to);
+void AddWebhooks(CLI::App& root, Invocation& to);
 
 }  // namespace stockroom::cli

@@ -16,6 +16,7 @@
 #include "stockroom/v1/keys.grpc.pb.h"
 #include "stockroom/v1/search.grpc.pb.h"
 #include "stockroom/v1/system.grpc.pb.h"
+#include "stockroom/v1/webhooks.grpc.pb.h"
 #include "tools/stockroom/client.h"
 
 namespace stockroom::cli {
@@ -33,13 +34,15 @@ struct Connection {
         images(v1::ImageService::NewStub(channel)),
         keys(v1::KeyService::NewStub(channel)),
         search(v1::SearchService::NewStub(channel)),
-        system(v1::SystemService::NewStub(channel)) {}
+        system(v1::SystemService::NewStub(channel)),
+        webhooks(v1::WebhookService::NewStub(channel)) {}
 
   std::unique_ptr<v1::EventService::Stub> events;
   std::unique_ptr<v1::ImageService::Stub> images;
   std::unique_ptr<v1::KeyService::Stub> keys;
   std::unique_ptr<v1::SearchService::Stub> search;
   std::unique_ptr<v1::SystemService::Stub> system;
+  std::unique_ptr<v1::WebhookService::Stub> webhooks;
 };
 
 class GrpcClient final : public Client {
@@ -136,6 +139,46 @@ class GrpcClient final : public Client {
   absl::StatusOr<v1::WhoAmIResponse> WhoAmI() override {
     return Unary<v1::WhoAmIResponse>(*Stubs().keys, &v1::KeyService::Stub::WhoAmI,
                                      v1::WhoAmIRequest());
+  }
+  absl::StatusOr<v1::ListWebhooksResponse> ListWebhooks() override {
+    return Unary<v1::ListWebhooksResponse>(
+        *Stubs().webhooks, &v1::WebhookService::Stub::ListWebhooks, v1::ListWebhooksRequest());
+  }
+  absl::StatusOr<v1::CreateWebhookResponse> CreateWebhook(
+      const v1::CreateWebhookRequest& request) override {
+    return Unary<v1::CreateWebhookResponse>(*Stubs().webhooks,
+                                            &v1::WebhookService::Stub::CreateWebhook, request);
+  }
+  absl::Status DeleteWebhook(const std::string& id) override {
+    v1::DeleteWebhookRequest request;
+    request.set_id(id);
+    return Unary<v1::DeleteWebhookResponse>(*Stubs().webhooks,
+                                            &v1::WebhookService::Stub::DeleteWebhook, request)
+        .status();
+  }
+  absl::StatusOr<v1::WebhookDelivery> TestWebhook(const std::string& id) override {
+    v1::TestWebhookRequest request;
+    request.set_id(id);
+    return Unary<v1::WebhookDelivery>(*Stubs().webhooks, &v1::WebhookService::Stub::TestWebhook,
+                                      request);
+  }
+  absl::StatusOr<v1::ListWebhookDeliveriesResponse> ListWebhookDeliveries(
+      const v1::ListWebhookDeliveriesRequest& request) override {
+    return Unary<v1::ListWebhookDeliveriesResponse>(
+        *Stubs().webhooks, &v1::WebhookService::Stub::ListWebhookDeliveries, request);
+  }
+  absl::StatusOr<v1::WebhookDelivery> GetWebhookDelivery(const std::string& webhook_id,
+                                                         const std::string& id) override {
+    v1::GetWebhookDeliveryRequest request;
+    request.set_webhook_id(webhook_id);
+    request.set_id(id);
+    return Unary<v1::WebhookDelivery>(*Stubs().webhooks,
+                                      &v1::WebhookService::Stub::GetWebhookDelivery, request);
+  }
+  absl::StatusOr<v1::ReplayWebhookDeliveriesResponse> ReplayWebhookDeliveries(
+      const v1::ReplayWebhookDeliveriesRequest& request) override {
+    return Unary<v1::ReplayWebhookDeliveriesResponse>(
+        *Stubs().webhooks, &v1::WebhookService::Stub::ReplayWebhookDeliveries, request);
   }
   absl::StatusOr<v1::ServerInfo> ServerInfo() override {
     return Unary<v1::ServerInfo>(*Stubs().system, &v1::SystemService::Stub::GetServerInfo,

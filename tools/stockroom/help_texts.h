@@ -130,6 +130,15 @@ Examples:
   stockroom watch --type ready --json | jq -r .imageId
   stockroom watch --after 0 | tail -n 20)";
 
+inline constexpr char kWebhooksExamples[] = R"(
+Requests follow Standard Webhooks; docs/webhooks.md tells how to verify them.
+
+Examples:
+  stockroom webhooks create https://example.org/hook --type ready --tag sea
+  stockroom webhooks test 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f
+  stockroom webhooks deliveries 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f --state dead
+  stockroom webhooks replay 0198c5a1-7b3e-7cc1-8d2f-3a5b6c7d8e9f --dead-for 24h)";
+
 inline constexpr char kStatusExamples[] = R"(
 Examples:
   stockroom status

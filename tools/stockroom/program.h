@@ -133,6 +133,24 @@ struct WatchArgs {
 };
 int RunWatch(const Program& program, Client& client, const WatchArgs& args);
 
+struct WebhooksArgs {
+  std::string action;  // "list", "create", "delete", "test", "deliveries", "replay"
+  std::string id;
+  // create
+  std::string url;
+  std::vector<std::string> types;  // "ready"; empty: all
+  std::vector<std::string> tags;
+  std::string owner;
+  std::string label;
+  // deliveries
+  v1::DeliveryState state = v1::DELIVERY_STATE_UNSPECIFIED;  // all
+  int64_t limit = 50;                                        // 0: all
+  // replay
+  std::string delivery;
+  std::optional<absl::Duration> dead_for;
+};
+int RunWebhooks(const Program& program, Client& client, const WebhooksArgs& args);
+
 struct StatusArgs {
   // Base URLs of other processes' health: file server, workers.
   std::vector<std::string> health_urls;

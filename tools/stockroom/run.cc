@@ -115,6 +115,7 @@ int RunWithClient(const Program& program, const Invocation& invocation) {
   if (command == "delete") return RunDelete(program, c, invocation.remove);
   if (command == "reprocess") return RunReprocess(program, c, invocation.reprocess);
   if (command == "watch") return RunWatch(program, c, invocation.watch);
+  if (command == "webhooks") return RunWebhooks(program, c, invocation.webhooks);
   return RunPing(program, c, invocation.ping);
 }
 

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "services/api/domain/api_key_store.h"
 #include "services/api/domain/image.h"
+#include "services/api/domain/webhook_store.h"
 
 namespace stockroom::api {
 
@@ -318,8 +319,9 @@ class MetadataStore {
   // so that a process whose clock is wrong takes nobody's lease.
   virtual absl::StatusOr<absl::Time> ServerTime() = 0;
 
-  // The API keys in the same database. Lives as long as the store.
+  // The API keys and the webhooks in the same database. Live as long as the store.
   virtual ApiKeyStore& api_keys() = 0;
+  virtual WebhookStore& webhooks() = 0;
 
   // Runs after every commit that wrote an event, on the committing thread; must not block or call
   // the store. Set once, before first use.

@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "services/api/domain/access.h"
 #include "services/api/metadata/memory_api_keys.h"
+#include "services/api/metadata/memory_webhook_store.h"
 #include "services/api/metadata/transitions.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/mutex.h"
@@ -431,6 +432,7 @@ class MemoryStore final : public MetadataStore {
   absl::StatusOr<absl::Time> ServerTime() override { return absl::Now(); }
 
   ApiKeyStore& api_keys() override { return api_keys_; }
+  WebhookStore& webhooks() override { return *webhooks_; }
 
   void SetCommitListener(std::function<void()> listener) override {
     listener_ = std::move(listener);
@@ -529,6 +531,7 @@ class MemoryStore final : public MetadataStore {
   std::map<std::string, std::pair<std::string, absl::Time>> leases_ SR_GUARDED_BY(mu_);
   std::function<void()> listener_;
   MemoryApiKeys api_keys_;
+  const std::unique_ptr<WebhookStore> webhooks_ = NewMemoryWebhookStore();
 };
 
 }  // namespace

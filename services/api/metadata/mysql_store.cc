@@ -17,6 +17,7 @@
 #include "services/api/metadata/mysql_job_sql.h"
 #include "services/api/metadata/mysql_migrate.h"
 #include "services/api/metadata/mysql_pool.h"
+#include "services/api/metadata/sql_webhook_store.h"
 #include "services/api/metadata/store_transactions.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
@@ -283,6 +284,7 @@ class MysqlStore final : public MetadataStore {
   }
 
   ApiKeyStore& api_keys() override { return api_keys_; }
+  WebhookStore& webhooks() override { return webhooks_; }
 
   void SetCommitListener(std::function<void()> listener) override {
     listener_ = std::move(listener);
@@ -426,6 +428,16 @@ class MysqlStore final : public MetadataStore {
   std::atomic<int64_t> next_orphan_look_{0};
   std::function<void()> listener_;
   SqlApiKeys<MysqlStore> api_keys_{*this};
+  using Work = absl::FunctionRef<absl::Status(MysqlConnection&)>;
+  SqlWebhookStore<MysqlConnection> webhooks_{
+      [this](Work work) {
+        return Read<bool>([&](MysqlConnection& db) -> absl::StatusOr<bool> {
+                 SR_RETURN_IF_ERROR(work(db));
+                 return true;
+               })
+            .status();
+      },
+      [this](Work work) { return WriteStatus([&](MysqlWrite& write) { return work(write.db); }); }};
 };
 
 }  // namespace

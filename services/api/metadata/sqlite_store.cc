@@ -15,6 +15,7 @@
 #include "services/api/metadata/file_lock.h"
 #include "services/api/metadata/image_rows.h"
 #include "services/api/metadata/key_rows.h"
+#include "services/api/metadata/sql_webhook_store.h"
 #include "services/api/metadata/sqlite_events.h"
 #include "services/api/metadata/sqlite_job_sql.h"
 #include "services/api/metadata/sqlite_migrate.h"
@@ -218,6 +219,7 @@ class SqliteStore final : public MetadataStore {
   absl::StatusOr<absl::Time> ServerTime() override { return absl::Now(); }
 
   ApiKeyStore& api_keys() override { return api_keys_; }
+  WebhookStore& webhooks() override { return webhooks_; }
 
   void SetCommitListener(std::function<void()> listener) override {
     writer_.SetCommitListener(std::move(listener));
@@ -260,6 +262,15 @@ class SqliteStore final : public MetadataStore {
   SqliteWriter writer_;
   const std::unique_ptr<SqliteReaders> readers_;
   SqlApiKeys<SqliteStore> api_keys_{*this};
+  using Work = absl::FunctionRef<absl::Status(SqliteConnection&)>;
+  SqlWebhookStore<SqliteConnection> webhooks_{
+      [this](Work work) -> absl::Status {
+        SR_ASSIGN_OR_RETURN(const auto reading, readers_->Begin());
+        return work(reading->db());
+      },
+      [this](Work work) {
+        return writer_.Run([&](SqliteWrite& write) { return work(write.db); });
+      }};
 };
 
 // The entry of a new database must survive a power cut as well as its content.

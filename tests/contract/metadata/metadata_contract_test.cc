@@ -30,6 +30,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(StoreKind{"Memory", [] { return std::make_unique<MemoryUnderTest>(); }},
                       StoreKind{"Sqlite", [] { return std::make_unique<SqliteUnderTest>(); }}),
     KindName);
+INSTANTIATE_TEST_SUITE_P(
+    All, WebhookStoreContract,
+    ::testing::Values(StoreKind{"Memory", [] { return std::make_unique<MemoryUnderTest>(); }},
+                      StoreKind{"Sqlite", [] { return std::make_unique<SqliteUnderTest>(); }}),
+    KindName);
 
 }  // namespace
 }  // namespace stockroom::api

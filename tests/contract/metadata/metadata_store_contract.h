@@ -10,6 +10,7 @@
 #include "tests/contract/metadata/contract_images.h"
 #include "tests/contract/metadata/contract_jobs.h"
 #include "tests/contract/metadata/contract_keys.h"
+#include "tests/contract/metadata/contract_webhooks.h"
 
 namespace stockroom::api {
 

@@ -66,6 +66,10 @@ INSTANTIATE_TEST_SUITE_P(MariaDb, MetadataStoreContract,
                          ::testing::Values(StoreKind{
                              "Mysql", [] { return std::make_unique<MysqlUnderTest>(); }}),
                          KindName);
+INSTANTIATE_TEST_SUITE_P(MariaDb, WebhookStoreContract,
+                         ::testing::Values(StoreKind{
+                             "Mysql", [] { return std::make_unique<MysqlUnderTest>(); }}),
+                         KindName);
 
 class MysqlStoreTest : public ::testing::Test {
  protected:

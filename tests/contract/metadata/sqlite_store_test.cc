@@ -72,7 +72,7 @@ TEST_F(SqliteStoreTest, KeepsEverythingAcrossAReopening) {
   const auto again = Value(store->ReadEvents(0, 10));
   ASSERT_EQ(again.size(), events.size());
   EXPECT_EQ(again.back().id, events.back().id);
-  EXPECT_EQ(Sql(path_, "SELECT COUNT(*) FROM schema_migrations"), "2");
+  EXPECT_EQ(Sql(path_, "SELECT COUNT(*) FROM schema_migrations"), "3");
 }
 
 TEST_F(SqliteStoreTest, BringsADatabaseOfTheFirstSchemaToTheNewestWithEverythingInIt) {

@@ -99,6 +99,7 @@ class ForwardingStore : public MetadataStore {
     return inner_.TakeLease(name, holder, now, ttl);
   }
   absl::StatusOr<absl::Time> ServerTime() override { return inner_.ServerTime(); }
+  WebhookStore& webhooks() override { return inner_.webhooks(); }
   void SetCommitListener(std::function<void()> listener) override {
     inner_.SetCommitListener(std::move(listener));
   }

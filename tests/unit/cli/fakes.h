@@ -187,6 +187,48 @@ class FakeClient final : public Client {
     }
     return end;
   }
+  absl::StatusOr<v1::ListWebhooksResponse> ListWebhooks() override { return webhooks; }
+  absl::StatusOr<v1::CreateWebhookResponse> CreateWebhook(
+      const v1::CreateWebhookRequest& request) override {
+    last_webhook = request;
+    v1::CreateWebhookResponse response;
+    response.mutable_webhook()->set_id("w1");
+    response.set_secret("whsec_c2VjcmV0");
+    return response;
+  }
+  absl::Status DeleteWebhook(const std::string& id) override {
+    return id == "w1" ? absl::OkStatus() : NotFound("WEBHOOK_NOT_FOUND", "no such webhook");
+  }
+  absl::StatusOr<v1::WebhookDelivery> TestWebhook(const std::string& id) override {
+    v1::WebhookDelivery delivery;
+    delivery.set_id("d1");
+    delivery.set_webhook_id(id);
+    delivery.set_state(v1::PENDING_DELIVERY);
+    return delivery;
+  }
+  // The log in pages of two.
+  absl::StatusOr<v1::ListWebhookDeliveriesResponse> ListWebhookDeliveries(
+      const v1::ListWebhookDeliveriesRequest& request) override {
+    v1::ListWebhookDeliveriesResponse response;
+    int at = request.page_token().empty() ? 0 : std::stoi(request.page_token());
+    for (int i = 0; i < std::min(2, request.page_size()); ++i, ++at) {
+      if (at < static_cast<int>(log.size())) *response.add_deliveries() = log[at];
+    }
+    if (at < static_cast<int>(log.size())) response.set_next_page_token(std::to_string(at));
+    return response;
+  }
+  absl::StatusOr<v1::WebhookDelivery> GetWebhookDelivery(const std::string&,
+                                                         const std::string&) override {
+    return log.at(0);
+  }
+  absl::StatusOr<v1::ReplayWebhookDeliveriesResponse> ReplayWebhookDeliveries(
+      const v1::ReplayWebhookDeliveriesRequest& request) override {
+    replays.push_back(request);
+    v1::ReplayWebhookDeliveriesResponse response;
+    response.set_replayed(request.id().empty() ? 1000 : 1);
+    response.set_more(request.id().empty() && replays.size() == 1);
+    return response;
+  }
   absl::StatusOr<v1::ServerInfo> ServerInfo() override { return server; }
   absl::Status Ping() override { return absl::OkStatus(); }
 
@@ -209,6 +251,10 @@ class FakeClient final : public Client {
   std::vector<v1::ReprocessImagesRequest> reprocessed;
   std::vector<v1::WatchRequest> watched;
   std::vector<std::pair<std::vector<v1::WatchResponse>, absl::Status>> watches;
+  v1::ListWebhooksResponse webhooks;
+  v1::CreateWebhookRequest last_webhook;
+  std::vector<v1::WebhookDelivery> log;
+  std::vector<v1::ReplayWebhookDeliveriesRequest> replays;
   absl::StatusOr<v1::ServerInfo> server = v1::ServerInfo();
 };
 

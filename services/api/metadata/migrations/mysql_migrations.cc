@@ -123,9 +123,64 @@ CREATE TABLE IF NOT EXISTS api_keys (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 )sql";
 
+// webhook_deliveries: one row for each webhook and event. state: 1 pending, 2 delivered, 3 dead.
+// available_time is that of the next attempt, or the end of the lease; rows are leased by their
+// primary key, so that the key on it deadlocks nobody. Secrets are readable, as they have to sign.
+constexpr char kWebhooks[] = R"sql(
+CREATE TABLE IF NOT EXISTS webhooks (
+  id                VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  url               TEXT           NOT NULL,
+  types             TEXT           NOT NULL,
+  filter_tags       TEXT           NOT NULL,
+  filter_owner      VARBINARY(255) NOT NULL,
+  label             TEXT           NOT NULL,
+  disabled          INTEGER        NOT NULL,
+  disabled_reason   TEXT           NOT NULL,
+  creator           VARBINARY(255) NOT NULL,
+  sees_all          INTEGER        NOT NULL,
+  after_position    BIGINT         NOT NULL,
+  secret            VARBINARY(64)  NOT NULL,
+  old_secret        VARBINARY(64)  NOT NULL,
+  old_secret_until  BIGINT         NOT NULL,
+  create_time       BIGINT         NOT NULL,
+  update_time       BIGINT         NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS webhook_reader (
+  id                INTEGER        NOT NULL PRIMARY KEY,
+  position          BIGINT         NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+INSERT IGNORE INTO webhook_reader (id, position) VALUES (1, 0);
+
+CREATE TABLE IF NOT EXISTS webhook_deliveries (
+  webhook_id        VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  event_id          VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  type              VARCHAR(32)    NOT NULL,
+  image_id          VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  owner             VARBINARY(255) NOT NULL,
+  revision          BIGINT         NOT NULL,
+  event_time        BIGINT         NOT NULL,
+  state             INTEGER        NOT NULL,
+  attempts          INTEGER        NOT NULL,
+  tries             INTEGER        NOT NULL,
+  last_status       INTEGER        NOT NULL,
+  last_error        TEXT           NOT NULL,
+  last_attempt_time BIGINT         NULL,
+  available_time    BIGINT         NOT NULL,
+  create_time       BIGINT         NOT NULL,
+  queue_time        BIGINT         NOT NULL,
+  token             BIGINT         NOT NULL,
+  PRIMARY KEY (webhook_id, event_id),
+  KEY webhook_deliveries_due (webhook_id, state, available_time),
+  KEY webhook_deliveries_state (webhook_id, state, event_id),
+  KEY webhook_deliveries_oldest (queue_time)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {1, "catalogue", kCatalogue},
     {2, "api_keys", kApiKeys},
+    {3, "webhooks", kWebhooks},
 };
 
 }  // namespace

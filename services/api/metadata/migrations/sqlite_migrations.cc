@@ -123,10 +123,66 @@ CREATE TABLE api_keys (
 );
 )sql";
 
+// webhook_deliveries: one row for each webhook and event. state: 1 pending, 2 delivered, 3 dead.
+// available_time is that of the next attempt, or the end of the lease. Secrets are readable, as
+// they have to sign.
+constexpr char kWebhooks[] = R"sql(
+CREATE TABLE webhooks (
+  id                VARCHAR(36)   NOT NULL PRIMARY KEY,
+  url               TEXT          NOT NULL,
+  types             TEXT          NOT NULL,
+  filter_tags       TEXT          NOT NULL,
+  filter_owner      VARCHAR(255)  NOT NULL,
+  label             TEXT          NOT NULL,
+  disabled          INTEGER       NOT NULL,
+  disabled_reason   TEXT          NOT NULL,
+  creator           VARCHAR(255)  NOT NULL,
+  sees_all          INTEGER       NOT NULL,
+  after_position    BIGINT        NOT NULL,
+  secret            BLOB          NOT NULL,
+  old_secret        BLOB          NOT NULL,
+  old_secret_until  BIGINT        NOT NULL,
+  create_time       BIGINT        NOT NULL,
+  update_time       BIGINT        NOT NULL
+);
+
+-- One row: how far the feed was read.
+CREATE TABLE webhook_reader (
+  id                INTEGER       NOT NULL PRIMARY KEY,
+  position          BIGINT        NOT NULL
+);
+INSERT INTO webhook_reader (id, position) VALUES (1, 0);
+
+CREATE TABLE webhook_deliveries (
+  webhook_id        VARCHAR(36)   NOT NULL,
+  event_id          VARCHAR(36)   NOT NULL,
+  type              VARCHAR(32)   NOT NULL,
+  image_id          VARCHAR(36)   NOT NULL,
+  owner             VARCHAR(255)  NOT NULL,
+  revision          BIGINT        NOT NULL,
+  event_time        BIGINT        NOT NULL,
+  state             INTEGER       NOT NULL,
+  attempts          INTEGER       NOT NULL,
+  tries             INTEGER       NOT NULL,
+  last_status       INTEGER       NOT NULL,
+  last_error        TEXT          NOT NULL,
+  last_attempt_time BIGINT        NULL,
+  available_time    BIGINT        NOT NULL,
+  create_time       BIGINT        NOT NULL,
+  queue_time        BIGINT        NOT NULL,
+  token             BIGINT        NOT NULL,
+  PRIMARY KEY (webhook_id, event_id)
+);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, state, available_time);
+CREATE INDEX webhook_deliveries_state ON webhook_deliveries (webhook_id, state, event_id);
+CREATE INDEX webhook_deliveries_oldest ON webhook_deliveries (queue_time);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {1, "catalogue", kCatalogue},
     {2, "several_apis", kSeveralApis},
     {3, "api_keys", kApiKeys},
+    {4, "webhooks", kWebhooks},
 };
 
 }  // namespace
