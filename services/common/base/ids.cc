@@ -59,10 +59,15 @@ bool IsUuid(std::string_view text) {
   return true;
 }
 
-std::string NewRandomId() {
-  const auto bytes = RandomBytes<8>();
-  return ToHex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+template <int bytes>
+std::string RandomHex() {
+  const auto random = RandomBytes<bytes>();
+  return ToHex({reinterpret_cast<const char*>(random.data()), random.size()});
 }
+template std::string RandomHex<8>();
+template std::string RandomHex<24>();
+
+std::string NewRandomId() { return RandomHex<8>(); }
 
 std::string CleanRequestId(std::string_view from_outside, std::string_view otherwise) {
   const auto allowed = [](char c) {
