@@ -2,10 +2,7 @@
 
 #include <google/api/annotations.pb.h>
 #include <google/protobuf/field_mask.pb.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/util/json_util.h>
-#include <google/protobuf/util/type_resolver_util.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -15,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/api/gateway/field_setter.h"
 #include "services/api/gateway/json_shape.h"
+#include "services/api/gateway/json_writer.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/path_template.h"
@@ -29,7 +27,6 @@ using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
 
 constexpr char kMaskField[] = "update_mask";
-constexpr char kTypeUrl[] = "type.googleapis.com";
 
 absl::Status BadRule(const MethodDescriptor& method, std::string_view what) {
   return InvalidArgument("BAD_HTTP_RULE", absl::StrCat(method.full_name(), ": ", Av(what)));
@@ -192,30 +189,6 @@ absl::Status CheckPathAgrees(const Message& request, std::string_view path,
 
 std::string_view ToView(google::protobuf::StringPiece s) { return {s.data(), s.size()}; }
 
-absl::StatusOr<std::string> ToJson(const Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.always_print_primitive_fields = true;
-  // Maps in the order of their keys, so that a repeated answer is the same to the byte.
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    message.SerializeToCodedStream(&coded);
-  }
-  static google::protobuf::util::TypeResolver* const types =
-      google::protobuf::util::NewTypeResolverForDescriptorPool(
-          kTypeUrl, google::protobuf::DescriptorPool::generated_pool());
-  std::string json;
-  const auto printed = google::protobuf::util::BinaryToJsonString(
-      types, absl::StrCat(kTypeUrl, "/", message.GetDescriptor()->full_name()), bytes, &json,
-      options);
-  if (!printed.ok()) {
-    return absl::InternalError(absl::StrCat("can not write JSON: ", Av(ToView(printed.message()))));
-  }
-  return json;
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<Binding>> BindingsOf(const MethodDescriptor& method) {
@@ -278,22 +251,22 @@ absl::StatusOr<MessagePtr> BuildRequest(const Binding& binding, const HttpInput&
 }
 
 absl::StatusOr<std::string> RenderResponse(const Binding& binding, const Message& response) {
-  if (binding.response_body.empty()) return ToJson(response);
+  if (binding.response_body.empty()) return WriteJson(response);
   const FieldDescriptor* field = response.GetDescriptor()->FindFieldByName(binding.response_body);
   const google::protobuf::Reflection& reflection = *response.GetReflection();
   if (field->message_type() != nullptr && !field->is_repeated()) {
-    return ToJson(reflection.GetMessage(response, field));
+    return WriteJson(reflection.GetMessage(response, field));
   }
   if (field->message_type() != nullptr && !field->is_map()) {
     std::string list = "[";
     for (int i = 0; i < reflection.FieldSize(response, field); ++i) {
       SR_ASSIGN_OR_RETURN(const std::string element,
-                          ToJson(reflection.GetRepeatedMessage(response, field, i)));
+                          WriteJson(reflection.GetRepeatedMessage(response, field, i)));
       absl::StrAppend(&list, i == 0 ? "" : ",", element);
     }
     return absl::StrCat(list, "]");
   }
-  SR_ASSIGN_OR_RETURN(const std::string all, ToJson(response));
+  SR_ASSIGN_OR_RETURN(const std::string all, WriteJson(response));
   return nlohmann::ordered_json::parse(all)[field->json_name()].dump();
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "services/common/base/ids.h"
+#include "services/common/base/random.h"
+#include "services/common/base/strings.h"
 
 namespace stockroom {
 namespace {
@@ -43,8 +45,9 @@ std::string TraceContext::Traceparent() const {
 }
 
 TraceContext NewTrace() {
-  // Three draws of 64 bits; that one is zero happens less often than anything that could break.
-  return {.trace_id = NewRandomId() + NewRandomId(), .span_id = NewRandomId()};
+  // One draw for both. That an id is zero happens less often than anything that could break.
+  const std::string digits = ToHex(RandomBytes((kTraceDigits + kSpanDigits) / 2));
+  return {.trace_id = digits.substr(0, kTraceDigits), .span_id = digits.substr(kTraceDigits)};
 }
 
 TraceContext ContinueTrace(std::string_view traceparent, std::string_view tracestate) {

@@ -82,8 +82,10 @@ Connection::~Connection() {
 
 Task<void> Connection::Run(std::shared_ptr<Connection> self) {
   ServerState& state = self->state_;
+  self->idle_ = true;  // to a drain; nothing was asked yet
   const absl::Status greeted =
       co_await self->transport_->Handshake(Transport::In(state.options.handshake_deadline));
+  self->idle_ = false;
   if (!greeted.ok()) {
     state.failed_handshakes.Add();
     LogDebug("TLS handshake failed", {{"why", greeted}});

@@ -98,7 +98,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const boost::asio::any_io_executor strand_;
   std::shared_ptr<Transport> transport_;
   int64_t served_ = 0;
-  // Waiting for a request's first byte.
+  // Waiting for a request's first byte, or for the end of the TLS handshake.
   bool idle_ = false;
   // Of the running request.
   std::shared_ptr<Cancellation> running_;

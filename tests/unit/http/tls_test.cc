@@ -321,6 +321,15 @@ TEST_F(TlsServerTest, DrainingEndsIdleConnections) {
   EXPECT_EQ(OpenConnections(), 0);
 }
 
+TEST_F(TlsServerTest, DrainingDoesNotWaitForHandshakes) {
+  options_.handshake_deadline = absl::Hours(1);
+  Start();
+  RawClient silent(server_->port());
+  while (OpenConnections() == 0) std::this_thread::yield();
+  server_->Drain(absl::Hours(1));
+  EXPECT_TRUE(silent.ClosedSilently());
+}
+
 TEST_F(TlsServerTest, FilesThatDoNotFitStopTheStart) {
   Metrics metrics;
   ServerOptions options = options_;
