@@ -131,6 +131,39 @@ MUTATIONS = [
      "services/api/domain/delivery_service.cc",
      "    if (info->sha256 != what.sha256) {\n", "    if (info->sha256 != info->sha256) {\n",
      "api_test", "DeliveryTest.OtherBytesThanWereFoundAreNotServedUnderTheOldTag"),
+    ("webhook-goes-anywhere", "webhooks are sent to allowed addresses only",
+     "services/api/webhooks/curl_poster.cc",
+     "    if (!transfer.rules->Allows(&address->addr, address->addrlen)) {\n",
+     "    if (address->family == AF_UNIX) {\n",
+     "webhooks_test", "CurlPosterTest.ConnectsToNoAddressThatIsNotAllowedWhateverNameItHas"),
+    ("webhook-follows", "and to no second place",
+     "services/api/webhooks/curl_poster.cc",
+     "  set(CURLOPT_FOLLOWLOCATION, 0L);\n", "  set(CURLOPT_FOLLOWLOCATION, 1L);\n",
+     "webhooks_test", "CurlPosterTest.FollowsNoRedirect"),
+    ("webhook-read-twice", "an event is given to a webhook once",
+     "services/api/metadata/delivery_rows.h",
+     "SET position = ? WHERE id = 1 AND position = ?", "SET position = ? WHERE id = 1 AND position >= ?",
+     "metadata_contract_test", "*AddsDeliveriesOnlyTogetherWithTheReadersStep*"),
+    ("webhook-leased-twice", "a delivery is sent by one api at a time",
+     "services/api/metadata/delivery_rows.h",
+     "AND token = ? AND state = ?", "AND token <= ? + 1000 AND state = ?",
+     "mysql_store_test", "*NeverLeasesADeliveryTwiceToManyThreads*"),
+    ("webhook-late-result", "a lost lease records nothing",
+     "services/api/metadata/delivery_rows.h",
+     "  if (before->token != ref.token || before->state != DeliveryState::kPending) {\n",
+     "  if (before->state != DeliveryState::kPending) {\n",
+     "metadata_contract_test", "*LeasesADeliveryToOneAtATimeUntilTheLeaseRunsOut*"),
+    ("webhook-misses", "a webhook misses no event after its making",
+     "services/api/webhooks/fan_out.cc",
+     """  SR_ASSIGN_OR_RETURN(const std::vector<NewDelivery> deliveries, Match(events));
+""",
+     """  SR_ASSIGN_OR_RETURN(std::vector<NewDelivery> deliveries, Match(events));
+  std::erase_if(deliveries, [&](const NewDelivery& made) {
+    return std::none_of(webhooks.begin(), webhooks.end(),
+                        [&](const Webhook& known) { return known.id == made.webhook_id; });
+  });
+""",
+     "webhooks_test", "FanOutTest.AWebhookThatWasMadeBeforeAnEventDoesNotMissIt"),
 ]
 
 

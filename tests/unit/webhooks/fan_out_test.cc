@@ -1,5 +1,6 @@
 #include "services/api/webhooks/fan_out.h"
 
+#include "tests/unit/api/forwarding_store.h"
 #include "tests/unit/webhooks/stage.h"
 
 namespace stockroom::api {
@@ -45,6 +46,32 @@ TEST_F(FanOutTest, GivesEachWebhookWhatIsForItFromItsMakingOn) {
   WebhookFanOut other(Holder("api-2"), *store_, clock_, metrics_);
   Step(other);
   EXPECT_EQ(Log(all).size(), 3u);
+}
+
+// Does something between the look for webhooks and the reading of events.
+class Meanwhile final : public ForwardingStore {
+ public:
+  Meanwhile(MetadataStore& inner, std::function<void()> happens)
+      : ForwardingStore(inner), happens_(std::move(happens)) {}
+  absl::StatusOr<std::vector<Event>> ReadEvents(int64_t position, int limit) override {
+    if (happens_) std::exchange(happens_, {})();
+    return ForwardingStore::ReadEvents(position, limit);
+  }
+
+ private:
+  std::function<void()> happens_;
+};
+
+TEST_F(FanOutTest, AWebhookThatWasMadeBeforeAnEventDoesNotMissIt) {
+  Make();
+  std::string late;
+  Meanwhile store(*store_, [&] {
+    late = Make();
+    Upload("a");
+  });
+  WebhookFanOut fan_out(Holder("api-1"), store, clock_, metrics_);
+  Step(fan_out);
+  EXPECT_EQ(Log(late).size(), 1u);
 }
 
 TEST_F(FanOutTest, ReadsNothingWhereThereIsNoWebhook) {
