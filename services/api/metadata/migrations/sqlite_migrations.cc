@@ -108,8 +108,8 @@ CREATE TABLE leases (
 )sql";
 
 // webhook_deliveries: one row for each webhook and event. state: 1 pending, 2 delivered, 3 dead.
-// available_time is that of the next attempt, or the end of the lease. Secrets are readable, as they
-// have to sign.
+// available_time is that of the next attempt, or the end of the lease. Secrets are readable, as
+// they have to sign.
 constexpr char kWebhooks[] = R"sql(
 CREATE TABLE webhooks (
   id                VARCHAR(36)   NOT NULL PRIMARY KEY,
