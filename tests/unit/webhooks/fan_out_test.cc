@@ -106,6 +106,21 @@ TEST_F(FanOutTest, GoesOnBehindWhatWasForgotten) {
   EXPECT_EQ(Count("stockroom_webhook_feed_trimmed_total"), 1u);
 }
 
+TEST_F(FanOutTest, AStepMakesOnlySoManyDeliveriesAndTheNextGoesOn) {
+  const std::string a = Make();
+  const std::string b = Make();
+  WebhookFanOut::Options options = Holder("api-1");
+  options.batch = 100;
+  options.max_deliveries = 3;
+  WebhookFanOut fan_out(options, *store_, clock_, metrics_);
+  for (int i = 0; i < 5; ++i) Upload("i" + std::to_string(i));
+  ASSERT_TRUE(*fan_out.StepOnce());
+  EXPECT_EQ(Log(a).size() + Log(b).size(), 4u);
+  Step(fan_out);
+  EXPECT_EQ(Log(a).size(), 5u);
+  EXPECT_EQ(Log(b).size(), 5u);
+}
+
 TEST_F(FanOutTest, WhatHappensWhileAWebhookIsDisabledIsNotForIt) {
   const std::string id = Make();
   ASSERT_TRUE(webhooks_.Update(id, {.disabled = true}, {WebhookField::kDisabled}).ok());
