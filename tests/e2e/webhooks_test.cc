@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -31,7 +33,8 @@ void Await(const std::string& what, const std::function<bool()>& holds) {
 // tests/foreign/webhook_receiver.mjs
 class NodeReceiver {
  public:
-  NodeReceiver() {
+  // `key` and `certificate`: PEM files; empty for http.
+  explicit NodeReceiver(const std::string& key = "", const std::string& certificate = "") {
     int out[2];
     EXPECT_EQ(::pipe(out), 0);
     pid_ = ::fork();
@@ -39,7 +42,8 @@ class NodeReceiver {
       ::dup2(out[1], STDOUT_FILENO);
       ::close(out[0]);
       ::close(out[1]);
-      ::execlp("node", "node", STOCKROOM_FOREIGN "/webhook_receiver.mjs", nullptr);
+      ::execlp("node", "node", STOCKROOM_FOREIGN "/webhook_receiver.mjs",
+               key.empty() ? nullptr : key.c_str(), certificate.c_str(), nullptr);
       ::_exit(127);
     }
     ::close(out[1]);
@@ -47,7 +51,7 @@ class NodeReceiver {
     int port = 0;
     EXPECT_EQ(std::fscanf(stream, "%d", &port), 1) << "node and npm ci in tests/foreign are needed";
     std::fclose(stream);
-    url_ = "http://127.0.0.1:" + std::to_string(port);
+    url_ = (key.empty() ? "http" : "https") + ("://127.0.0.1:" + std::to_string(port));
   }
   ~NodeReceiver() {
     ::kill(pid_, SIGKILL);
@@ -56,10 +60,10 @@ class NodeReceiver {
   std::string url(const std::string& path) const { return url_ + path; }
   void Tell(const std::string& path, json what) {
     what["path"] = path;
-    EXPECT_EQ(Curl("-d '" + what.dump() + "' " + url_ + "/control").status, 200);
+    EXPECT_EQ(Curl("-k -d '" + what.dump() + "' " + url_ + "/control").status, 200);
   }
   json Received(const std::string& path) {
-    return json::parse(Curl("'" + url_ + "/control?path=" + path + "'").body);
+    return json::parse(Curl("-k '" + url_ + "/control?path=" + path + "'").body);
   }
   // Of one type of event.
   std::vector<json> Received(const std::string& path, const std::string& type) {
@@ -323,6 +327,42 @@ TEST(WebhooksByDefault, LoopbackIsRefusedWhateverNameItHas) {
   EXPECT_NE(api.Delivery(id, test)["lastError"].get<std::string>().find("is not allowed"),
             std::string::npos);
   EXPECT_TRUE(receiver.Received("/x").empty());
+}
+
+// TLS as operators have it inside: an authority of their own.
+TEST(WebhooksByDefault, OnlyReceiversThatItsAuthoritiesVouchForAreSpokenTo) {
+  std::string folder = "/tmp/stockroom-tls-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string make =
+      "cd " + folder +
+      " && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key "
+      "-out "
+      "ca.pem && openssl req -newkey rsa:2048 -nodes -subj /CN=receiver -keyout good.key -out "
+      "good.csr && printf 'subjectAltName=IP:127.0.0.1' > names && openssl x509 -req -days 2 -in "
+      "good.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names -out good.pem && openssl "
+      "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=other -addext "
+      "subjectAltName=IP:127.0.0.1 -keyout other.key -out other.pem";
+  ASSERT_EQ(std::system(("{ " + make + "; } >/dev/null 2>&1").c_str()), 0);
+  {
+    Cluster cluster(
+        {.workers = 1,
+         .api_flags = {"--webhooks.allow_networks=127.0.0.1", "--webhooks.retry_delays=10ms",
+                       "--webhooks.ca_file=" + folder + "/ca.pem"}});
+    const absl::Status started = cluster.StartAll();
+    ASSERT_TRUE(started.ok()) << started;
+    NodeReceiver good(folder + "/good.key", folder + "/good.pem");
+    NodeReceiver other(folder + "/other.key", folder + "/other.pem");
+    WebhookApi api(cluster);
+    const std::string trusted = api.Make(good, "/x");
+    const std::string strange = api.Make(other, "/x");
+    api.Ask("POST", "/v1/webhooks/" + trusted + ":test", json::object());
+    api.Ask("POST", "/v1/webhooks/" + strange + ":test", json::object());
+    Await("one is delivered", [&] { return api.Count(trusted, "DELIVERED") == 1; });
+    Await("the other is given up", [&] { return api.Count(strange, "DEAD") == 1; });
+    EXPECT_EQ(good.Received("/x")[0]["verified"], true);
+    EXPECT_TRUE(other.Received("/x").empty());
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(WebhooksOfSeveralApis, EachEventIsSentOnceByWhicheverApi) {

@@ -1,11 +1,14 @@
 // A receiver of webhooks as others would write it: requests are verified by the public library
-// standardwebhooks. Prints its port; is told what to do over /control.
+// standardwebhooks. Prints its port; is told what to do over /control. With arguments KEY and CERT
+// (PEM files) it speaks https.
 //
 //   POST /control {"path": "/a", "secret": "whsec_...", "answers": [500, 204], "hang": true,
 //                  "location": "http://…", "retryAfter": 1}
 //     The last of `answers` is repeated. What is left out stays as it was.
 //   GET /control?path=/a   [{"id", "timestamp", "verified", "signatures", "body"}, …]
-import { createServer } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer as createHttp } from 'node:http';
+import { createServer as createHttps } from 'node:https';
 import { Webhook } from 'standardwebhooks';
 
 const paths = new Map();
@@ -53,7 +56,9 @@ function receive(request, url, body, response) {
   response.end('thank you');
 }
 
-const server = createServer((request, response) => {
+const [key, cert] = process.argv.slice(2).map((name) => readFileSync(name));
+const create = key ? (listener) => createHttps({ key, cert }, listener) : createHttp;
+const server = create((request, response) => {
   const url = new URL(request.url, 'http://receiver');
   const chunks = [];
   request.on('data', (chunk) => chunks.push(chunk));

@@ -224,7 +224,13 @@ CommandTree Describe(const CLI::App& app) {
     tree.options.push_back(std::move(described));
   }
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    tree.commands.push_back(Describe(*command));
+    CommandTree child = Describe(*command);
+    // Commands of a command are completed as its words, and their options as its own.
+    for (const CommandTree& action : child.commands) {
+      child.words.push_back(action.name);
+      child.options.insert(child.options.end(), action.options.begin(), action.options.end());
+    }
+    tree.commands.push_back(std::move(child));
   }
   return tree;
 }

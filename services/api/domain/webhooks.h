@@ -26,8 +26,8 @@ inline constexpr absl::Duration kMaxSecretGrace = absl::Hours(24 * 7);
 // could find by searching.
 bool MayTell(const Webhook& webhook, const std::string& owner, Visibility visibility);
 
-// Whether an event is for a webhook. `image` as it is now; null if it is gone. Nobody knows the tags
-// of such a one any more: a filter of tags lets its deletion pass, and nothing else of it.
+// Whether an event is for a webhook. `image` as it is now; null if it is gone. Nobody knows the
+// tags of such a one any more: a filter of tags lets its deletion pass, and nothing else of it.
 bool IsFor(const Webhook& webhook, const Event& event, const Image* image);
 
 // "whsec_" and base64: the form in which secrets are handed out.

@@ -20,6 +20,17 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time) {
   return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
 }
 
+// Over gRPC a timestamp may hold anything.
+absl::StatusOr<absl::Time> TimeOf(const google::protobuf::Timestamp& time) {
+  using google::protobuf::util::TimeUtil;
+  if (time.seconds() < TimeUtil::kTimestampMinSeconds ||
+      time.seconds() > TimeUtil::kTimestampMaxSeconds || time.nanos() < 0 ||
+      time.nanos() > 999'999'999) {
+    return InvalidField("dead_since", "expected a time from the year 1 to 9999");
+  }
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
+
 template <typename Message>
 WebhookFilter FilterOf(const Message& message) {
   return {.tags = {message.filter().tags().begin(), message.filter().tags().end()},
@@ -218,8 +229,7 @@ absl::Status WebhookHandlers::ReplayWebhookDeliveries(
     v1::ReplayWebhookDeliveriesResponse* response) {
   std::optional<absl::Time> dead_since;
   if (request.has_dead_since()) {
-    dead_since = absl::FromUnixMicros(
-        google::protobuf::util::TimeUtil::TimestampToMicroseconds(request.dead_since()));
+    SR_ASSIGN_OR_RETURN(dead_since, TimeOf(request.dead_since()));
   }
   SR_ASSIGN_OR_RETURN(const WebhookStore::Replayed replayed,
                       webhooks_.Replay(request.webhook_id(), request.id(), dead_since));

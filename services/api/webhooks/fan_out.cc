@@ -124,9 +124,9 @@ absl::StatusOr<bool> WebhookFanOut::StepOnce() {
   if (!mine) return false;
   SR_ASSIGN_OR_RETURN(const int64_t from, store_.ReaderPosition());
   position_gauge_.Set(from);
-  SR_ASSIGN_OR_RETURN(const std::vector<Event> events,
-                      ReadAfter(std::max(from, NobodyWants(webhooks))));
+  SR_ASSIGN_OR_RETURN(std::vector<Event> events, ReadAfter(std::max(from, NobodyWants(webhooks))));
   if (events.empty()) return false;
+  const size_t read = events.size();
   SR_ASSIGN_OR_RETURN(const std::vector<NewDelivery> deliveries, Match(events));
   const int64_t to = events.back().position;
   const absl::StatusOr<int> dead =
@@ -137,7 +137,7 @@ absl::StatusOr<bool> WebhookFanOut::StepOnce() {
   matched_total_.Add(deliveries.size());
   overflow_total_.Add(*dead);
   if (!deliveries.empty()) options_.wake();
-  return static_cast<int>(events.size()) == options_.batch;
+  return events.size() < read || static_cast<int>(read) == options_.batch;
 }
 
 absl::StatusOr<std::vector<Event>> WebhookFanOut::ReadAfter(int64_t position) {
@@ -150,7 +150,7 @@ absl::StatusOr<std::vector<Event>> WebhookFanOut::ReadAfter(int64_t position) {
   return metadata_.ReadEvents(range.trimmed, options_.batch);
 }
 
-absl::StatusOr<std::vector<NewDelivery>> WebhookFanOut::Match(const std::vector<Event>& events) {
+absl::StatusOr<std::vector<NewDelivery>> WebhookFanOut::Match(std::vector<Event>& events) {
   SR_ASSIGN_OR_RETURN(const std::vector<Webhook> webhooks, store_.ListWebhooks());
   std::set<std::string> ids;
   for (const Event& event : events) {
@@ -161,7 +161,12 @@ absl::StatusOr<std::vector<NewDelivery>> WebhookFanOut::Match(const std::vector<
   std::map<std::string, const Image*> images;
   for (const Image& image : read) images.emplace(image.id, &image);
   std::vector<NewDelivery> deliveries;
-  for (const Event& event : events) {
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (deliveries.size() >= options_.max_deliveries) {
+      events.resize(i);
+      break;
+    }
+    const Event& event = events[i];
     const auto it = event.type == kImageDeleted ? images.end() : images.find(event.image_id);
     const Image* image = it == images.end() ? nullptr : it->second;
     for (const Webhook& webhook : webhooks) {

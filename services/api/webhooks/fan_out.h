@@ -34,6 +34,9 @@ class WebhookFanOut {
     absl::Duration lease = absl::Seconds(10);
     absl::Duration trim_every = absl::Minutes(1);
     int batch = 500;
+    // A step ends with the event that makes it so many: each is a row, and the reader's row is
+    // locked meanwhile.
+    size_t max_deliveries = 1000;
     // Something is to be sent. Must not block.
     std::function<void()> wake = [] {};
   };
@@ -58,8 +61,8 @@ class WebhookFanOut {
   absl::StatusOr<bool> HoldLease();
   absl::StatusOr<std::vector<Event>> ReadAfter(int64_t position);
   // Of the webhooks as they are now, after the events were read: one that was made before an event
-  // must not miss it.
-  absl::StatusOr<std::vector<NewDelivery>> Match(const std::vector<Event>& events);
+  // must not miss it. Drops the events that are too many for one step.
+  absl::StatusOr<std::vector<NewDelivery>> Match(std::vector<Event>& events);
   // False when stopping.
   bool Sleep(absl::Duration shortest, absl::Duration longest);
 

@@ -185,10 +185,18 @@ absl::Status WebhookSender::RecordEnded() {
       ended = std::move(inbox_->ended.front());
       inbox_->ended.pop_front();
     }
-    if (absl::Status status = Record(ended); !status.ok()) {
+    const absl::Status status = Record(ended);
+    // While the database is away nothing is lost; what it will never take is sent anew after the
+    // lease.
+    if (absl::IsUnavailable(status) || absl::IsUnknown(status) ||
+        absl::IsResourceExhausted(status)) {
       MutexLock lock(inbox_->mu);
       inbox_->ended.push_front(std::move(ended));
       return status;
+    }
+    if (!status.ok()) {
+      LogWarning("what came of a webhook's delivery can not be recorded",
+                 {{"delivery", ended.delivery.event_id}, {"error", status}});
     }
     --in_flight_[ended.delivery.webhook_id];
     in_flight_gauge_.Add(-1);

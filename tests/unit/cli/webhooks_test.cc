@@ -98,6 +98,21 @@ TEST_F(WebhookCommands, TheLogGoesPageAfterPageUpToItsLimit) {
   EXPECT_EQ(std::count(bench_.out.begin(), bench_.out.end(), '\n'), 3);
 }
 
+TEST_F(WebhookCommands, ShellsCompleteActionsAndTheirOptions) {
+  for (const CommandTree& command : DescribeCommandLine().commands) {
+    if (command.name != "webhooks") continue;
+    EXPECT_THAT(command.words,
+                ElementsAre("list", "create", "delete", "test", "deliveries", "replay"));
+    std::vector<std::string> names;
+    for (const auto& option : command.options) {
+      names.insert(names.end(), option.names.begin(), option.names.end());
+    }
+    EXPECT_THAT(names, ::testing::IsSupersetOf({"--type", "--state", "--dead-for"}));
+    return;
+  }
+  FAIL() << "there is no command webhooks";
+}
+
 TEST_F(WebhookCommands, AReplayGoesOnUntilNothingIsLeft) {
   EXPECT_EQ(Run({"replay", "w1", "--dead-for", "24h"}), kExitOk);
   EXPECT_EQ(bench_.out, "2000 deliveries queued\n");

@@ -1,5 +1,6 @@
 #include "services/api/webhooks/fan_out.h"
 
+#include "tests/unit/api/forwarding_store.h"
 #include "tests/unit/webhooks/stage.h"
 
 namespace stockroom::api {
@@ -47,6 +48,32 @@ TEST_F(FanOutTest, GivesEachWebhookWhatIsForItFromItsMakingOn) {
   EXPECT_EQ(Log(all).size(), 3u);
 }
 
+// Does something between the look for webhooks and the reading of events.
+class Meanwhile final : public ForwardingStore {
+ public:
+  Meanwhile(MetadataStore& inner, std::function<void()> happens)
+      : ForwardingStore(inner), happens_(std::move(happens)) {}
+  absl::StatusOr<std::vector<Event>> ReadEvents(int64_t position, int limit) override {
+    if (happens_) std::exchange(happens_, {})();
+    return ForwardingStore::ReadEvents(position, limit);
+  }
+
+ private:
+  std::function<void()> happens_;
+};
+
+TEST_F(FanOutTest, AWebhookThatWasMadeBeforeAnEventDoesNotMissIt) {
+  Make();
+  std::string late;
+  Meanwhile store(*store_, [&] {
+    late = Make();
+    Upload("a");
+  });
+  WebhookFanOut fan_out(Holder("api-1"), store, clock_, metrics_);
+  Step(fan_out);
+  EXPECT_EQ(Log(late).size(), 1u);
+}
+
 TEST_F(FanOutTest, ReadsNothingWhereThereIsNoWebhook) {
   Upload("a");
   Step(fan_out_);
@@ -77,6 +104,21 @@ TEST_F(FanOutTest, GoesOnBehindWhatWasForgotten) {
   ASSERT_EQ(Log(id).size(), 1u);
   EXPECT_EQ(Log(id)[0].image_id, "c");
   EXPECT_EQ(Count("stockroom_webhook_feed_trimmed_total"), 1u);
+}
+
+TEST_F(FanOutTest, AStepMakesOnlySoManyDeliveriesAndTheNextGoesOn) {
+  const std::string a = Make();
+  const std::string b = Make();
+  WebhookFanOut::Options options = Holder("api-1");
+  options.batch = 100;
+  options.max_deliveries = 3;
+  WebhookFanOut fan_out(options, *store_, clock_, metrics_);
+  for (int i = 0; i < 5; ++i) Upload("i" + std::to_string(i));
+  ASSERT_TRUE(*fan_out.StepOnce());
+  EXPECT_EQ(Log(a).size() + Log(b).size(), 4u);
+  Step(fan_out);
+  EXPECT_EQ(Log(a).size(), 5u);
+  EXPECT_EQ(Log(b).size(), 5u);
 }
 
 TEST_F(FanOutTest, WhatHappensWhileAWebhookIsDisabledIsNotForIt) {

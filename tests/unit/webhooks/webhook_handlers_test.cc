@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/webhooks/stage.h"
@@ -165,6 +166,10 @@ TEST_F(WebhookHandlersTest, AReplayNamesOneDeliveryOrATime) {
   request.mutable_dead_since();
   EXPECT_TRUE(Call(&WebhookHandlers::ReplayWebhookDeliveries, request, &response).ok());
   EXPECT_EQ(response.replayed(), 0);
+  request.mutable_dead_since()->set_seconds(std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(Reason(Call(&WebhookHandlers::ReplayWebhookDeliveries, request, &response)),
+            "INVALID_FIELD");
+  request.mutable_dead_since()->set_seconds(0);
   request.set_id("x");
   EXPECT_EQ(Reason(Call(&WebhookHandlers::ReplayWebhookDeliveries, request, &response)),
             "INVALID_FIELD");
