@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "services/api/auth/jwk.h"
 
 namespace stockroom::api {
+
+// BAD_JWKS if the options want keys used for what they are not for, or the text is too large.
+absl::Status CheckText(std::string_view text, const JwkOptions& options);
 
 // Collects keys under the rules of JwkSet::Parse.
 class JwkSetReader {

@@ -78,7 +78,7 @@ absl::StatusOr<std::optional<PemBlock>> NextBlock(BIO* bio) {
     const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     ERR_clear_error();
     if (at_end) return std::nullopt;
-    return InvalidArgument("BAD_PEM", "a PEM block is damaged");
+    return InvalidArgument("BAD_JWKS", "a PEM block is damaged");
   }
   PemBlock block{.label = label,
                  .der = std::string(reinterpret_cast<char*>(der), static_cast<size_t>(length))};
@@ -111,12 +111,7 @@ absl::StatusOr<Jwk> ReadBlock(const PemBlock& block, const JwkOptions& options) 
 }  // namespace
 
 absl::StatusOr<JwkSet> JwkSet::ParsePem(std::string_view pem, const JwkOptions& options) {
-  if (pem.size() > options.max_bytes) {
-    return InvalidArgument("BAD_PEM", absl::StrCat("over ", options.max_bytes, " bytes"));
-  }
-  if (KeyTypeOf(options.rsa_algorithm) != JwkType::kRsa) {
-    return InvalidArgument("BAD_PEM", "the algorithm of RSA keys must be RS… or PS…");
-  }
+  SR_RETURN_IF_ERROR(CheckText(pem, options));
   const std::unique_ptr<BIO, int (*)(BIO*)> bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
   if (bio == nullptr) return absl::ResourceExhaustedError("no memory for PEM");
@@ -130,7 +125,7 @@ absl::StatusOr<JwkSet> JwkSet::ParsePem(std::string_view pem, const JwkOptions& 
                              "private one should be nowhere near");
     }
     if (index >= options.max_keys) {
-      return InvalidArgument("BAD_PEM", absl::StrCat("over ", options.max_keys, " keys"));
+      return InvalidArgument("BAD_JWKS", absl::StrCat("over ", options.max_keys, " keys"));
     }
     SR_RETURN_IF_ERROR(reader.Add(ReadBlock(*block, options), index));
   }

@@ -83,10 +83,12 @@ bool VerifyDigest(const KeyMaterial& key, JwsAlgorithm algorithm, std::string_vi
 
 bool VerifySignature(const KeyMaterial& key, JwsAlgorithm algorithm, std::string_view input,
                      std::string_view signature) {
+  const bool needs_secret = KeyTypeOf(algorithm) == JwkType::kOct;
+  if (needs_secret != (key.pkey == nullptr)) return false;
   bool good = false;
   switch (KeyTypeOf(algorithm)) {
     case JwkType::kOct:
-      good = key.pkey == nullptr && VerifyHmac(key, algorithm, input, signature);
+      good = VerifyHmac(key, algorithm, input, signature);
       break;
     case JwkType::kEc: {
       const std::string der = DerOfRawEcdsa(key, signature);

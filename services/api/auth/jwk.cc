@@ -193,6 +193,18 @@ std::vector<const Jwk*> JwkSet::Candidates(const std::optional<std::string>& kid
   return named.empty() ? nameless : named;
 }
 
+absl::Status CheckText(std::string_view text, const JwkOptions& options) {
+  if (KeyTypeOf(options.rsa_algorithm) != JwkType::kRsa ||
+      KeyTypeOf(options.oct_algorithm) != JwkType::kOct) {
+    return InvalidArgument("BAD_JWKS",
+                           "RSA keys are for RS256 to PS512, secrets for HS256 to HS512");
+  }
+  if (text.size() > options.max_bytes) {
+    return InvalidArgument("BAD_JWKS", absl::StrCat("over ", options.max_bytes, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status JwkSetReader::Add(absl::StatusOr<Jwk> key, size_t index) {
   if (absl::IsFailedPrecondition(key.status())) {
     set_.skipped_.push_back(absl::StrCat("key ", index, ": ", key.status().message()));
@@ -231,9 +243,7 @@ absl::StatusOr<JwkSet> JwkSetReader::Finish() {
 }
 
 absl::StatusOr<JwkSet> JwkSet::Parse(std::string_view text, const JwkOptions& options) {
-  if (text.size() > options.max_bytes) {
-    return InvalidArgument("BAD_JWKS", absl::StrCat("over ", options.max_bytes, " bytes"));
-  }
+  SR_RETURN_IF_ERROR(CheckText(text, options));
   const absl::StatusOr<json> parsed = ParseStrictJson(text, kMaxDepth);
   if (!parsed.ok()) {
     return InvalidArgument("BAD_JWKS", absl::StrCat("the text ", parsed.status().message()));

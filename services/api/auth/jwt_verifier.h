@@ -21,7 +21,8 @@ struct JwtVerifierOptions {
   JwtPolicy policy;
   // Verified tokens that are remembered until they expire, the keys change or newer ones need the
   // place; 0: none. One costs 2 to 4 KiB. A browser shows its token with each of a hundred
-  // thumbnails; finding it takes 2 us instead of 40 to 250 us.
+  // thumbnails; finding it takes 1.5 us instead of 12 (HS256), 36
+  // (RS256), 93 (ES256), 190 (EdDSA) or 700 (ES384).
   size_t cache_entries = 10'000;
   Clock* clock = &Clock::Real();
 };
@@ -42,7 +43,7 @@ class JwtVerifier {
   // The claims of a token that was verified before and is still good; nullopt calls for Verify.
   // Never waits.
   std::optional<JwtClaims> TryVerify(const std::string& token);
-  // Never waits; computes for up to 250 us in the calling thread. `done` runs once: inside the call
+  // Never waits; computes for up to 1 ms in the calling thread. `done` runs once: inside the call
   // if the keys are known, else, or if the token names a key that may be new, on the source's
   // thread. It must not block, and may refer to the verifier. Errors: those of VerifyJwt;
   // UNAVAILABLE KEYS_UNAVAILABLE.

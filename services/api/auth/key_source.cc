@@ -86,7 +86,7 @@ void JwksSource::Get(Done done) {
     known = Known();
     if (!known.ok() && state_.looking && TakeWaiting(done)) return;
     // The thread sleeps by another clock, which does not jump.
-    if (options_.clock->Now() >= state_.due) wake_.NotifyAll();
+    if (IsDue()) wake_.NotifyAll();
   }
   done(std::move(known));
 }
@@ -97,7 +97,8 @@ void JwksSource::GetNewer(const JwkSetPtr& seen, Done done) {
     MutexLock lock(mu_);
     known = Known();
     const bool newer = known.ok() && *known != seen;
-    const bool rested = options_.clock->Now() - state_.last_look >= options_.min_interval;
+    const bool rested =
+        IsDue() || options_.clock->Now() - state_.last_look >= options_.min_interval;
     if (!newer && (state_.looking || state_.asked || rested)) {
       if (!state_.looking) {
         state_.asked = true;
@@ -110,17 +111,22 @@ void JwksSource::GetNewer(const JwkSetPtr& seen, Done done) {
   done(std::move(known));
 }
 
+bool JwksSource::IsDue() const {
+  // After the clock was set back nothing is known of how old the keys are.
+  const absl::Time now = options_.clock->Now();
+  return now >= state_.due || now < state_.last_look;
+}
+
 bool JwksSource::AwaitDue() {
   MutexLock lock(mu_);
   while (!state_.stopping) {
-    const absl::Duration left = state_.due - options_.clock->Now();
-    if (state_.asked || left <= absl::ZeroDuration()) {
+    if (state_.asked || IsDue()) {
       state_.asked = false;
       state_.looking = true;
       state_.last_look = options_.clock->Now();
       return true;
     }
-    wake_.WaitFor(mu_, left);
+    wake_.WaitFor(mu_, state_.due - options_.clock->Now());
   }
   return false;
 }

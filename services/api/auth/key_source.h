@@ -97,6 +97,7 @@ class JwksSource {
   };
 
   void Run();
+  bool IsDue() const SR_REQUIRES(mu_);
   // Waits until a look is due; false when the source ends.
   bool AwaitDue();
   // Returns who waited for it.

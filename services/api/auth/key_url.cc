@@ -119,6 +119,8 @@ void Prepare(CURL* curl, const Target& target, const JwksUrlOptions& options, An
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
                    std::max(1L, static_cast<long>(absl::ToInt64Milliseconds(options.timeout))));
+  // A name look-up that takes its time does not hold up the end of the process.
+  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "stockroom");
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnBody);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);

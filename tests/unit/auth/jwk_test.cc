@@ -226,6 +226,16 @@ TEST(JwkTest, SecretsAmongPublicKeysAreRefused) {
   EXPECT_EQ(RefusedFor(set, {.allow_oct = false}), "");
 }
 
+TEST(JwkTest, OptionsCanNotTurnAKeyIntoAnotherType) {
+  const JwsSigner signer = JwsSigner::Generate("RS256");
+  EXPECT_EQ(RefusedFor(signer.Jwk("", false), {.rsa_algorithm = JwsAlgorithm::kHs256}), "BAD_JWKS");
+  EXPECT_EQ(RefusedFor(OctJwk(64), {.oct_algorithm = JwsAlgorithm::kRs256}), "BAD_JWKS");
+  EXPECT_EQ(
+      ReasonOf(
+          JwkSet::ParsePem(signer.PublicPem(), {.rsa_algorithm = JwsAlgorithm::kEs256}).status()),
+      "BAD_JWKS");
+}
+
 TEST(JwkTest, SizeAndNumberOfKeysAreLimited) {
   EXPECT_EQ(RefusedFor(std::string((1 << 20) + 1, ' ')), "BAD_JWKS");
   std::string keys;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,14 @@ using test::JwsSigner;
 const char* const kAll[] = {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
                             "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
 
+// RSA keys take long to make, so there is one for each algorithm.
 JwsSigner SignerOf(const std::string& alg) {
-  return alg.starts_with("HS") ? JwsSigner::Hmac(alg, std::string(64, 's'))
-                               : JwsSigner::Generate(alg);
+  if (alg.starts_with("HS")) return JwsSigner::Hmac(alg, std::string(64, 's'));
+  if (!alg.starts_with("RS") && !alg.starts_with("PS")) return JwsSigner::Generate(alg);
+  static std::map<std::string, JwsSigner> made;
+  const auto found = made.find(alg);
+  if (found != made.end()) return found->second;
+  return made.emplace(alg, JwsSigner::Generate(alg)).first->second;
 }
 
 JwkSet KeysOf(const std::string& json, const JwkOptions& options = {}) {

@@ -198,6 +198,18 @@ TEST_F(KeySourceTest, FailuresAreRetriedEverMoreSlowly) {
   EXPECT_THAT(LookSeconds(), ElementsAre(0, 1, 3, 7, 11, 15));
 }
 
+TEST_F(KeySourceTest, AClockThatIsSetBackDoesNotKeepOldKeys) {
+  origin_.Answer(old_);
+  Start();
+  ASSERT_TRUE(Get().get().ok());
+  origin_.Answer(new_);
+  clock_.Advance(-absl::Hours(1000));
+  (void)Get();
+  origin_.AwaitLooks(2);
+  Settle();
+  EXPECT_EQ(*Get().get(), new_);
+}
+
 TEST_F(KeySourceTest, WhoStillWaitsAtTheEndIsToldSo) {
   origin_.Hold();
   Start();
