@@ -2,8 +2,6 @@
 
 #include <google/api/annotations.pb.h>
 #include <google/protobuf/field_mask.pb.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/type_resolver_util.h>
 
@@ -15,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "services/api/gateway/field_setter.h"
 #include "services/api/gateway/json_shape.h"
+#include "services/api/handlers/serialise.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/path_template.h"
@@ -196,13 +195,7 @@ absl::StatusOr<std::string> ToJson(const Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;
   // Maps in the order of their keys, so that a repeated answer is the same to the byte.
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    message.SerializeToCodedStream(&coded);
-  }
+  const std::string bytes = Serialise(message);
   static google::protobuf::util::TypeResolver* const types =
       google::protobuf::util::NewTypeResolverForDescriptorPool(
           kTypeUrl, google::protobuf::DescriptorPool::generated_pool());
