@@ -5,7 +5,6 @@
 #include <atomic>
 #include <memory>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "services/api/gateway/delivery_routes.h"
 #include "services/api/gateway/event_stream.h"
@@ -36,9 +35,7 @@ struct UnaryRoute {
 };
 
 absl::Status CheckJson(const Request& request) {
-  const std::string_view given = request.headers.Get("Content-Type");
-  const std::string type =
-      absl::AsciiStrToLower(absl::StripAsciiWhitespace(Av(given.substr(0, given.find(';')))));
+  const std::string type = http::MediaType(request.headers.Get("Content-Type"));
   if (type.empty() || type == "application/json") return absl::OkStatus();
   return http::MakeError(absl::StatusCode::kInvalidArgument, "UNSUPPORTED_MEDIA_TYPE",
                          "this request takes a body of the type application/json");

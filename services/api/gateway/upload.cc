@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "services/api/gateway/content_disposition.h"
 #include "services/api/gateway/upload_form.h"
@@ -29,12 +28,6 @@ constexpr size_t kPieceBytes = 256 << 10;
 absl::Status BadOption(const StreamedMethod& method, std::string_view what) {
   return InvalidArgument("BAD_STREAMED_BODY",
                          absl::StrCat(method.descriptor->full_name(), ": ", Av(what)));
-}
-
-// type/subtype in lower case, without parameters.
-std::string MediaType(std::string_view content_type) {
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return absl::AsciiStrToLower(absl::StripAsciiWhitespace(Av(type)));
 }
 
 // One upload: the header while it is being filled, then the running call.
@@ -71,7 +64,7 @@ class Upload {
 
 Task<absl::StatusOr<http::Response>> Upload::Run() {
   const std::string content_type(request_.headers.Get("Content-Type"));
-  const std::string type = MediaType(content_type);
+  const std::string type = http::MediaType(content_type);
   if (type.rfind("multipart/", 0) == 0 && type != "multipart/form-data") {
     co_return http::MakeError(absl::StatusCode::kInvalidArgument, "UNSUPPORTED_MEDIA_TYPE",
                               "send the image as multipart/form-data, as the raw body, or as JSON");

@@ -1,15 +1,11 @@
-// Messages as bytes that are the same for equal messages, whatever the order of their maps.
+// What tells one request from another.
 #pragma once
 
 #include <google/protobuf/message.h>
 
-#include <string>
-
 #include "services/common/base/digest.h"
 
 namespace stockroom::api {
-
-std::string Serialise(const google::protobuf::Message& message);
 
 // SHA-256 of the message's type and content: what a repetition under an idempotency key is compared
 // by. A field `if_revision` is left out: a client that repeats a write may have read the image in

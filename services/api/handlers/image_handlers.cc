@@ -7,6 +7,7 @@
 #include "services/api/handlers/add_unary.h"
 #include "services/api/handlers/convert.h"
 #include "services/api/handlers/fingerprint.h"
+#include "services/api/handlers/serialise.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::api {

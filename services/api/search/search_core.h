@@ -134,8 +134,11 @@ class SearchCore {
   std::vector<const Ranks*> RanksOf(const Viewer& viewer) const;
   // The ranks that count what is in the slot.
   std::vector<Ranks*> RanksOf(const Image& image);
-  // The tag as the last added image that the viewer may find spells it.
-  std::string SpellingOf(TermId tag, const Viewer& viewer) const;
+  // The tag as the last added image that the viewer may find spells it. `lookups` bounds the images
+  // looked at in one call, as thousands that they may not find can stand before it: past it the
+  // folded form must do.
+  static constexpr int kSpellingLookups = 4000;
+  std::string SpellingOf(TermId tag, const Viewer& viewer, int& lookups) const;
   // The tags of the slot, as in its image's description.
   std::span<const TermId> TagsOf(Slot slot) const {
     return {tag_ids_.data() + tags_begin_[slot], tags_begin_[slot + 1] - tags_begin_[slot]};

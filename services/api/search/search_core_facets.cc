@@ -7,9 +7,6 @@ namespace stockroom::api {
 namespace {
 
 constexpr size_t kMostValues = 20;
-// How far back to look for somebody's spelling of a tag; beyond, its folded form will do.
-constexpr int kPostingsLookedAt = 1000;
-
 // In the order of Prepare's `facets`.
 size_t ColumnOf(FacetField field) {
   switch (field) {
@@ -57,6 +54,7 @@ void SearchCore::Count(const std::vector<FacetField>& fields, const SlotSet& fou
 std::vector<Facet> SearchCore::Facets(const Viewer& viewer, const std::vector<FacetField>& fields,
                                       const Counts& counts) const {
   std::vector<Facet> facets;
+  int lookups = kSpellingLookups;
   for (size_t i = 0; i < fields.size(); ++i) {
     const bool is_tag = fields[i] == FacetField::kTag;
     const auto value_of = [&](uint32_t id) -> const std::string& {
@@ -75,17 +73,15 @@ std::vector<Facet> SearchCore::Facets(const Viewer& viewer, const std::vector<Fa
     ids.resize(kept);
     Facet& facet = facets.emplace_back();
     for (const uint32_t id : ids) {
-      facet.push_back({is_tag ? SpellingOf(id, viewer) : value_of(id), counts[i][id]});
+      facet.push_back({is_tag ? SpellingOf(id, viewer, lookups) : value_of(id), counts[i][id]});
     }
   }
   return facets;
 }
 
-std::string SearchCore::SpellingOf(TermId tag, const Viewer& viewer) const {
+std::string SearchCore::SpellingOf(TermId tag, const Viewer& viewer, int& lookups) const {
   const std::vector<Slot>& slots = tags_.postings(tag);
-  int looked_at = 0;
-  for (auto it = slots.rbegin(); it != slots.rend() && looked_at < kPostingsLookedAt;
-       ++it, ++looked_at) {
+  for (auto it = slots.rbegin(); it != slots.rend() && lookups > 0; ++it, --lookups) {
     if (!Visible(*it, viewer)) continue;
     const std::span<const TermId> tags = TagsOf(*it);
     const auto at = std::find(tags.begin(), tags.end(), tag) - tags.begin();

@@ -47,10 +47,11 @@ std::vector<Suggestion> SearchCore::Suggest(const Viewer& viewer, const std::str
   });
   found.resize(std::min(found.size(), limit));
   std::vector<Suggestion> suggestions;
+  int lookups = kSpellingLookups;
   for (const Found& one : found) {
     suggestions.push_back(
-        {one.is_tag ? SpellingOf(one.ranked.id, viewer) : std::string(one.ranked.term), one.is_tag,
-         one.ranked.count});
+        {one.is_tag ? SpellingOf(one.ranked.id, viewer, lookups) : std::string(one.ranked.term),
+         one.is_tag, one.ranked.count});
   }
   return suggestions;
 }

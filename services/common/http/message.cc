@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "services/common/base/strings.h"
 #include "services/common/http/problem.h"
 
 namespace stockroom::http {
@@ -12,6 +13,11 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
            return absl::ascii_tolower(static_cast<unsigned char>(x)) ==
                   absl::ascii_tolower(static_cast<unsigned char>(y));
          });
+}
+
+std::string MediaType(std::string_view content_type) {
+  const std::string_view type = content_type.substr(0, content_type.find(';'));
+  return absl::AsciiStrToLower(absl::StripAsciiWhitespace(Av(type)));
 }
 
 void Headers::Add(std::string_view name, std::string_view value) {

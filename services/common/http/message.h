@@ -36,6 +36,9 @@ class Headers {
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 
+// type/subtype of a Content-Type in lower case, without parameters; "" for "".
+std::string MediaType(std::string_view content_type);
+
 using ByteResult = absl::StatusOr<std::optional<std::string>>;
 
 // A body that is sent piece by piece.

@@ -18,6 +18,14 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
 
+TEST(MediaType, IsWithoutParametersAndInLowerCase) {
+  EXPECT_EQ(MediaType("Application/JSON; charset=utf-8"), "application/json");
+  EXPECT_EQ(MediaType(" image/png "), "image/png");
+  EXPECT_EQ(MediaType("multipart/form-data;boundary=x"), "multipart/form-data");
+  EXPECT_EQ(MediaType(""), "");
+  EXPECT_EQ(MediaType(";"), "");
+}
+
 TEST(HeadParser, ReadsAnOrdinaryHead) {
   const auto head = ParseRequestHead(
       "POST /a/b?x=1 HTTP/1.1\r\nHost: a:8080\r\nContent-Length: 12\r\nX-Thing:  two words "
