@@ -91,7 +91,10 @@ export function Grid({ results }: { results: Results }) {
   const current = Math.min(focus.current, Math.max(0, layout.count - 1));
   // What has the focus stays in the document however far it is scrolled away.
   const focused = layout.count > 0 ? layout.rowOf(current) : 0;
-  if (layout.rows > 0 && !rows.includes(focused)) rows.push(focused);
+  if (layout.rows > 0 && !rows.includes(focused)) {
+    rows.push(focused);
+    rows.sort((a, b) => a - b);
+  }
 
   // Of the pictures in the window, also where their places are only guessed.
   const each = Math.max(1, layout.estimate(100)) / 100;
