@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "absl/time/time.h"
 #include "services/api/domain/image.h"
 
 namespace stockroom::api {
@@ -58,6 +59,10 @@ struct Principal {
             .scopes = Scope::kRead | Scope::kWrite | Scope::kAdmin};
   }
 };
+
+// How long a stream of answers goes on under one look at who is asking. Then its caller comes back
+// and is looked at again: a key may have been revoked, a token may have expired.
+inline constexpr absl::Duration kLongestTrust = absl::Minutes(5);
 
 // Knows the link or the id: public, unlisted, or their own.
 inline bool MayRead(const Principal& who, const std::string& owner, Visibility visibility) {

@@ -2,6 +2,7 @@
 
 #include <stockroom/v1/images.pb.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -237,6 +238,10 @@ absl::Status MountResponseStream(const Mounting& mounting, const ResponseStreamM
     auto route = std::make_shared<const EventRoute>(EventRoute{method, binding});
     SR_RETURN_IF_ERROR(mounting.Add(binding, *method.descriptor, limits,
                                     [route](const Principal& who, Request& request) {
+                                      absl::Time& deadline = request.context.deadline;
+                                      if (!who.anonymous) {
+                                        deadline = std::min(deadline, absl::Now() + kLongestTrust);
+                                      }
                                       return HandleEvents(*route, who, request);
                                     }));
   }

@@ -15,6 +15,7 @@ void WatchWrites::OnOpen(std::shared_ptr<rpc::WriteStream<v1::WatchResponse>> st
             self->handlers_.Watch(*who, self->request_);
         if (!watch.ok()) return opened->Finish(watch.status());
         self->watch_ = *watch;
+        if (!who->anonymous) self->ends_ = absl::Now() + kLongestTrust;
         self->on_cancel_ =
             opened->context().cancellation->OnCancel([held = *watch] { held->End(); });
         (*watch)->Begin(self->WriteIt());
@@ -30,7 +31,7 @@ EventWatch::Done WatchWrites::WriteIt() {
 
 void WatchWrites::OnWritten(bool ok) {
   if (!ok) return stream_->Finish(absl::CancelledError("the watcher is gone"));
-  if (stream_->context().TimeLeft() <= absl::ZeroDuration()) {
+  if (stream_->context().TimeLeft() <= absl::ZeroDuration() || absl::Now() >= ends_) {
     return stream_->Finish(absl::OkStatus());
   }
   watch_->Next(WriteIt());

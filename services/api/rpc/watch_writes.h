@@ -36,6 +36,7 @@ class WatchWrites final : public rpc::WriteHandler<v1::WatchResponse>,
   const v1::WatchRequest request_;
   std::shared_ptr<rpc::WriteStream<v1::WatchResponse>> stream_;
   std::shared_ptr<EventWatch> watch_;
+  absl::Time ends_ = absl::InfiniteFuture();  // besides the call's deadline
   std::unique_ptr<Cancellation::Registration> on_cancel_;
 };
 
