@@ -34,7 +34,7 @@ export async function withPage({ path = '/', routes = async () => {}, ...options
     ...options,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   const wrong = [];
   page.on('pageerror', (error) => wrong.push(error.stack));
   page.on('console', (message) => {
@@ -59,7 +59,7 @@ export async function shoot(page, name) {
 
 // Until `look` returns something true.
 export async function until(look, what) {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + 30_000;
   for (;;) {
     const found = await look();
     if (found) return found;

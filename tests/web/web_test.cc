@@ -25,8 +25,7 @@ class Web : public ::testing::Test {
     cluster_ = nullptr;
   }
   static int Node(const std::string& script) {
-    return std::system(
-        ("cd " STOCKROOM_WEB_TESTS " && node --test --test-timeout=120000 " + script).c_str());
+    return std::system(("cd " STOCKROOM_WEB_TESTS " && timeout 180 node --test " + script).c_str());
   }
 
   static Cluster* cluster_;

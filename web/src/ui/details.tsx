@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, call, isAbort, messageOf, randomKey } from '../api/http';
 import { authorization, mayChange, token } from '../api/session';
 import type { Image } from '../api/types';
-import { refresh, results, touched } from '../catalogue';
+import { changes, refresh, results, touched } from '../catalogue';
 import { originalShown, pathOf, renditionsOf, thumbnailOf, titleOf } from '../image_facts';
 import { notify } from '../notices';
 import { closeImage, openImage, opened } from '../router';
@@ -186,6 +186,8 @@ export function Details({ id }: { id: string }) {
   const { image, error, reload, set } = useImage(id);
   const [editing, setEditing] = useState(false);
   useEffect(() => setEditing(false), [id]);
+  // Its neighbours may have arrived.
+  changes.value;
   const shown = results.value;
   const index = shown?.indexOf(id) ?? -1;
   const before = index > 0 ? shown?.at(index - 1) : undefined;
