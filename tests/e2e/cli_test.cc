@@ -280,6 +280,27 @@ TEST_F(CommandLineE2e, WhatWasAcknowledgedBeforeTheServerDiedIsNotSentAgain) {
   EXPECT_EQ(done.Lines().back().at("present"), 2);
 }
 
+TEST_F(CommandLineE2e, WhatWasUploadedIsSuggestedCountedAndCompared) {
+  Write("a.png", MakePng(96, 64, 990031));
+  Write("b.png", MakePng(96, 64, 990032));
+  const Ended uploaded = Run("upload --wait --tag Quokka a.png b.png");
+  ASSERT_EQ(uploaded.code, 0) << uploaded.err;
+  const json suggestion = Run("suggest --json quok").Lines().at(0);
+  EXPECT_EQ(suggestion["text"], "Quokka");
+  EXPECT_EQ(suggestion["kind"], "TAG");
+  EXPECT_EQ(suggestion["count"], "2") << uploaded.out << uploaded.err;
+  const std::vector<json> found = Run("search --json tags:quokka --facets tag,year").Lines();
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[2]["facets"][0]["values"][0]["value"], "Quokka");
+  const Ended refused = Run("search x --facets colour");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("expected tag, format, license, year or orientation"));
+  const Ended similar = Run("similar --json " + found[0]["id"].get<std::string>() + " -n 1");
+  ASSERT_EQ(similar.code, 0) << similar.err;
+  EXPECT_TRUE(similar.Lines().at(0)["distance"].is_number());
+  EXPECT_EQ(Run("similar 00000000-0000-7000-8000-000000000000").code, 3);
+}
+
 TEST_F(CommandLineE2e, AWatchShowsWhatHappenedAndReprocessMakesItHappenAgain) {
   Write("one.png", MakePng(64, 48, 4711));
   const std::string id = Run("upload --json --wait one.png").Lines().front()["id"];

@@ -1,6 +1,7 @@
 // status, ping: is the cluster there, and how is it?
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -68,12 +69,11 @@ ExitCode AskApi(const Program& program, const Connect& connect, const std::strin
   return ExitCodeOf(info.status());
 }
 
-ExitCode AskHealth(const Program& program, const std::string& base) {
-  std::string url = base.find("://") == std::string::npos ? "http://" + base : base;
-  if (url.find('/', url.find("://") + 3) == std::string::npos) url += "/readyz";
+// Up to 256 KiB of what stands at `url`.
+absl::StatusOr<std::string> Fetch(const Program& program, const std::string& url) {
+  constexpr size_t kMost = 256 << 10;
   std::string body;
-  const absl::Time begin = absl::Now();
-  const absl::Status status = program.http.Get(
+  SR_RETURN_IF_ERROR(program.http.Get(
       {.url = url,
        .offset = 0,
        .if_range = {},
@@ -81,13 +81,41 @@ ExitCode AskHealth(const Program& program, const std::string& base) {
        .timeout = program.settings.timeout},
       [](const HttpAnswer&) { return absl::OkStatus(); },
       [&](std::string_view bytes) {
-        if (body.size() < 4096) body += bytes.substr(0, 4096 - body.size());
+        body += bytes.substr(0, kMost - body.size());
         return absl::OkStatus();
-      });
+      }));
+  return body;
+}
+
+// What a file server's metrics say about its disk; nullopt of other processes.
+std::optional<int64_t> FreeBytesOf(const Program& program, const std::string& base) {
+  const absl::StatusOr<std::string> metrics = Fetch(program, base + "/metrics");
+  if (!metrics.ok()) return std::nullopt;
+  const std::string name = "\nstockroom_fileserver_free_bytes ";
+  const size_t at = metrics->find(name);
+  double bytes = 0;
+  if (at == std::string::npos) return std::nullopt;
+  const size_t value = at + name.size();
+  if (!absl::SimpleAtod(metrics->substr(value, metrics->find('\n', value) - value), &bytes)) {
+    return std::nullopt;
+  }
+  return bytes >= 0 && bytes < 9e18 ? std::optional(static_cast<int64_t>(bytes)) : std::nullopt;
+}
+
+ExitCode AskHealth(const Program& program, const std::string& given) {
+  std::string url = given.find("://") == std::string::npos ? "http://" + given : given;
+  const bool whole = url.find('/', url.find("://") + 3) != std::string::npos;
+  const std::string base = url;
+  if (!whole) url += "/readyz";
+  const absl::Time begin = absl::Now();
+  const absl::Status status = Fetch(program, url).status();
   const absl::Duration took = absl::Now() - begin;
+  const std::optional<int64_t> free =
+      status.ok() && !whole ? FreeBytesOf(program, base) : std::nullopt;
   Output& out = program.out;
   if (out.json()) {
     nlohmann::ordered_json line = {{"type", "process"}, {"url", url}, {"up", status.ok()}};
+    if (free) line["free_bytes"] = *free;
     if (status.ok()) {
       line["milliseconds"] = absl::ToDoubleMilliseconds(took);
     } else {
@@ -98,6 +126,7 @@ ExitCode AskHealth(const Program& program, const std::string& base) {
     out.Line(absl::StrCat(out.Paint(Style::kGood, "up"), "    http ",
                           out.Paint(Style::kBold, OneLine(url)), "  answered in ",
                           Milliseconds(took)));
+    if (free) out.Line(absl::StrCat("      disk   ", HumanBytes(*free), " free"));
   } else {
     PrintDown(out, "http", url, std::string(status.message()));
   }

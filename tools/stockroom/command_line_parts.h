@@ -84,7 +84,9 @@ inline CLI::Option* Many(CLI::App& app, const std::string& name, const std::stri
           help)
       ->type_name(placeholder)
       ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      // One value each time it is given: what stands behind it is not another tag, but a file.
+      ->allow_extra_args(false);
 }
 
 template <typename Args>

@@ -285,6 +285,12 @@ absl::Status LocalDisk::CheckWritable() {
   return file->SyncData();
 }
 
+std::optional<int64_t> LocalDisk::FreeBytes() {
+  const absl::StatusOr<int64_t> free = env_.FreeBytes(options_.directory);
+  if (!free.ok()) return std::nullopt;
+  return std::max<int64_t>(0, *free - options_.reserve_bytes);
+}
+
 std::string LocalDisk::TemporaryPath() {
   return absl::StrCat(tmp_, "/", next_temporary_.fetch_add(1));
 }

@@ -72,6 +72,8 @@ class LocalDisk final : public BlobBackend {
   absl::Status RemoveRendition(const RenditionAddress& address) override;
   absl::StatusOr<int> RemoveRenditions(const Digest& original) override;
   absl::Status CheckWritable() override;
+  // Less what is kept in reserve.
+  std::optional<int64_t> FreeBytes() override;
 
  private:
   class LocalBlobSink;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -83,6 +84,9 @@ class BlobBackend {
 
   // OK if a blob could be written now. For health checks.
   virtual absl::Status CheckWritable() = 0;
+
+  // How many bytes can still be stored; nullopt where that is not known. For people who look.
+  virtual std::optional<int64_t> FreeBytes() { return std::nullopt; }
 };
 
 }  // namespace stockroom::fileserver

@@ -15,6 +15,7 @@ HealthProbe::HealthProbe(BlobBackend& backend, absl::Duration interval,
       on_change_(std::move(on_change)),
       writable_(metrics.GetGauge("stockroom_fileserver_writable",
                                  "1 if the last probe could store something, else 0.")),
+      metrics_(metrics),
       last_(Unavailable("STARTING", "the store has not been probed yet")),
       thread_([this] { Run(); }) {}
 
@@ -41,6 +42,10 @@ void HealthProbe::Run() {
   for (;;) {
     const absl::Status now = backend_.CheckWritable();
     writable_.Set(now.ok() ? 1 : 0);
+    if (const std::optional<int64_t> free = backend_.FreeBytes()) {
+      metrics_.GetGauge("stockroom_fileserver_free_bytes", "Bytes that can still be stored.")
+          .Set(*free);
+    }
     {
       MutexLock lock(mu_);
       last_ = now;

@@ -13,7 +13,7 @@
 
 namespace stockroom::fileserver {
 
-// Owns one thread. Metric: stockroom_fileserver_writable (1 or 0).
+// Owns one thread. Metrics: stockroom_fileserver_writable (1 or 0), _free_bytes (if known).
 class HealthProbe {
  public:
   // `on_change` runs on the probe's thread after the first probe and whenever the answer changes
@@ -36,6 +36,7 @@ class HealthProbe {
   const absl::Duration interval_;
   const std::function<void(const absl::Status&)> on_change_;
   Gauge& writable_;
+  Metrics& metrics_;
   mutable Mutex mu_;
   CondVar wake_;
   absl::Status last_ SR_GUARDED_BY(mu_);

@@ -36,6 +36,14 @@ TEST(CommandLine, ReadsAnUpload) {
   EXPECT_EQ(given.upload.retry_for, absl::Seconds(5));
 }
 
+TEST(CommandLine, AnOptionThatMayBeRepeatedTakesOneValueEachTime) {
+  const ParsedCommandLine parsed =
+      Parse({"upload", "--tag", "sea", "a.jpg", "--tag", "b", "b.jpg", "c.jpg"});
+  ASSERT_FALSE(parsed.exit_code) << parsed.text;
+  EXPECT_THAT(parsed.invocation.upload.header.tags(), ElementsAre("sea", "b"));
+  EXPECT_THAT(parsed.invocation.upload.names, ElementsAre("a.jpg", "b.jpg", "c.jpg"));
+}
+
 TEST(CommandLine, PassesAQueryThrough) {
   const ParsedCommandLine parsed =
       Parse({"search", "tags:a,b", "desc:\"in the snow\"", "[x]", "--limit", "7"});

@@ -128,6 +128,10 @@ TEST_F(CommandsTest, StatusAsksEveryAddress) {
   EXPECT_THAT(bench_.out, HasSubstr("worker w:1  2 streams"));
   EXPECT_THAT(bench_.out, HasSubstr("down  api  down:1  nothing answers at down:1"));
   EXPECT_THAT(bench_.out, HasSubstr("up    http http://127.0.0.1:8090/readyz"));
+  bench_.http.body = "# TYPE x gauge\nstockroom_fileserver_free_bytes 1073741824\nx 1\n";
+  bench_.out.clear();
+  RunStatus(bench_.program, connect, {.health_urls = {"127.0.0.1:8090"}});
+  EXPECT_THAT(bench_.out, HasSubstr("disk   1.1 GB free"));
   bench_.settings.addresses = {"down:1"};
   EXPECT_EQ(RunStatus(bench_.program, connect, {}), kExitAway);
 }

@@ -232,6 +232,8 @@ TEST(HealthProbe, FollowsWhetherTheStoreCanWrite) {
   wait_for(3);
   EXPECT_EQ(seen, (std::vector<bool>{true, false, true}));
   probe.Stop();
+  EXPECT_EQ(machine.stores->metrics.GetGauge("stockroom_fileserver_free_bytes", "").value(),
+            *machine.disk->FreeBytes());
   EXPECT_EQ(DetailsOf(probe.last()).reason, "SHUTTING_DOWN");
 }
 
