@@ -315,9 +315,13 @@ test('facets narrow the search, and similar images are a click away', async () =
         { value: 'png', count: '12' },
       ],
     },
+    { field: 'license', values: [{ value: 'CC0', count: '9' }] },
   ];
   const { routes } = answers({
     more: (route, url) => {
+      if (url.searchParams.get('q')?.startsWith('license:')) {
+        return json(route, { status: 400, detail: 'unknown key' }, 400).then(() => true);
+      }
       if (url.searchParams.has('facets'))
         return json(route, { images: [], total: '3', facets }).then(() => true);
       if (url.pathname.endsWith('/similar')) {
@@ -329,12 +333,18 @@ test('facets narrow the search, and similar images are a click away', async () =
   await withPage({ routes }, async (page) => {
     const q = () => new URL(page.url()).searchParams.get('q');
     await page.getByRole('button', { name: 'Filters' }).click();
+    await page.getByText('CC0 9').waitFor();
     await page.getByRole('button', { name: 'old town 2' }).click();
     await until(() => q() === 'tags:"old town"', 'the tag');
     await page.getByRole('button', { name: '2020 31' }).click();
     await page.getByRole('button', { name: 'jpeg 30' }).click();
     await page.getByLabel('From').fill('2020-02-01');
     await until(() => q() === 'tags:"old town" date:*-*-2020 format:jpeg from:01-02-2020', 'all of them');
+    assert.equal(
+      await page.getByRole('button', { name: 'CC0' }).count(),
+      0,
+      'counted, but nothing to ask for',
+    );
     await shoot(page, 'filters');
     await page.getByRole('button', { name: 'jpeg 30' }).click();
     await until(() => !q().includes('format'), 'and off again');

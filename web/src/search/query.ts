@@ -1,6 +1,6 @@
 // The search language of proto/stockroom/v1/search.proto as chips and free text. Pure.
 
-export const CHIP_KEYS = ['tags', 'date', 'from', 'to', 'desc', 'format', 'license', 'year'] as const;
+export const CHIP_KEYS = ['tags', 'date', 'from', 'to', 'desc', 'md5', 'format', 'license'] as const;
 export type ChipKey = (typeof CHIP_KEYS)[number];
 
 export interface Chip {
@@ -117,7 +117,7 @@ export function formatChip(chip: Chip): string {
 }
 
 export function withChip(query: Query, chip: Chip): Query {
-  // A second from: or year: would only contradict the first.
+  // A second from: or format: would only contradict the first.
   const single = chip.key !== 'tags' && chip.key !== 'desc';
   const kept = single ? query.chips.filter((c) => kindOf(c) !== kindOf(chip)) : query.chips;
   return { text: query.text, chips: unique([...kept, chip]) };

@@ -5,6 +5,7 @@ import type { Facet, SearchAnswer } from '../api/types';
 import { count } from '../format';
 import { query, setQuery } from '../router';
 import {
+  formatChip,
   formatQuery,
   hasChip,
   parseQuery,
@@ -38,11 +39,39 @@ function useFacets(open: boolean): Facet[] {
   return facets;
 }
 
+// Whether the server's query language has a key for a field; not all of what is counted can be
+// asked for. Tried once; what fails is only counted.
+const known = new Map<string, boolean>([
+  ['tags', true],
+  ['date', true],
+]);
+
+function useKnown(chips: Chip[]): (chip: Chip) => boolean {
+  const [, paint] = useState(0);
+  const unknown = chips.filter((chip) => !known.has(chip.key));
+  useEffect(() => {
+    for (const chip of unknown) {
+      known.set(chip.key, false);
+      call<SearchAnswer>(`/v1/search?page_size=1&q=${encodeURIComponent(formatChip(chip))}`)
+        .then(() => known.set(chip.key, true))
+        .then(() => paint((n) => n + 1))
+        .catch(() => known.set(chip.key, false));
+    }
+  }, [unknown.map((chip) => chip.key).join()]);
+  return (chip) => known.get(chip.key) === true;
+}
+
 export function Filters() {
   const [open, setOpen] = useState(false);
   const facets = useFacets(open);
   const now = parseQuery(query.value);
   const panel = useRef<HTMLDivElement>(null);
+  const sections = FIELDS.map(({ field, name, chip }) => ({
+    name,
+    chip,
+    values: (facets.find((facet) => facet.field === field)?.values ?? []).filter(({ value }) => value),
+  })).filter((section) => section.values.length > 0);
+  const isKnown = useKnown(sections.map(({ chip, values }) => chip(values[0]?.value ?? '')));
   const toggle = (chip: Chip) => {
     setQuery(formatQuery(hasChip(now, chip) ? withoutChip(now, chip) : withChip(now, chip)), true);
   };
@@ -61,14 +90,12 @@ export function Filters() {
       ref={panel}
       onToggle={(event) => setOpen(event.currentTarget.matches(':popover-open'))}
     >
-      {FIELDS.map(({ field, name, chip }) => {
-        const values = facets.find((facet) => facet.field === field)?.values ?? [];
-        if (values.length === 0) return null;
-        return (
-          <section key={field}>
-            <h2>{name}</h2>
-            <div class="facet">
-              {values.map(({ value = '', count: n }) => (
+      {sections.map(({ name, chip, values }) => (
+        <section key={name}>
+          <h2>{name}</h2>
+          <div class="facet">
+            {values.map(({ value = '', count: n }) =>
+              isKnown(chip(value)) ? (
                 <button
                   key={value}
                   type="button"
@@ -79,11 +106,15 @@ export function Filters() {
                   {value}
                   <span>{count(Number(n ?? 0))}</span>
                 </button>
-              ))}
-            </div>
-          </section>
-        );
-      })}
+              ) : (
+                <span key={value} class="facet-count">
+                  {value} <span>{count(Number(n ?? 0))}</span>
+                </span>
+              ),
+            )}
+          </div>
+        </section>
+      ))}
       <section>
         <h2>Taken</h2>
         <div class="dates">
