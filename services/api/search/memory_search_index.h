@@ -48,7 +48,7 @@ class MemorySearchIndex final : public SearchIndex {
   int64_t size() const override;
 
  private:
-  // Who may know of an image that can not be found yet.
+  // Who may know of an image that can not be found: as many as wait for a worker or have failed.
   struct Unready {
     std::string owner;
     Visibility visibility = Visibility::kPublic;
