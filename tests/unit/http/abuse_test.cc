@@ -14,6 +14,7 @@ namespace stockroom::http {
 namespace {
 
 using ::testing::HasSubstr;
+using namespace std::string_literals;
 
 class AbuseTest : public ::testing::Test {
  protected:
@@ -184,8 +185,8 @@ TEST_F(AbuseTest, FramingOnWhichTwoServersCouldDisagreeIsRefused) {
       {"GET /hello HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", 400},
       {"GET /hello HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400},
       {"GET /hello HTTP/1.1\r\nHost: a\r\n X: a\r\n\r\n", 400},
-      {std::string("GET /hello HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 41), 400},
-      {std::string("GET /he\0llo HTTP/1.1\r\nHost: a\r\n\r\n", 35), 400},
+      {"GET /hello HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"s, 400},
+      {"GET /he\0llo HTTP/1.1\r\nHost: a\r\n\r\n"s, 400},
       {"GET http://a/hello HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 501},
