@@ -131,7 +131,7 @@ TEST_F(MysqlStoreTest, MigratesOnceHoweverManyApisStartTogether) {
 }
 
 TEST_F(MysqlStoreTest, ContinuesAMigrationThatWasCutOffAnywhere) {
-  for (int cut = 0; cut < 7; ++cut) {
+  for (int cut = 0; cut < 11; ++cut) {
     ASSERT_TRUE(Server()
                     .Sql("DROP DATABASE " + options_.address.database + "; CREATE DATABASE " +
                          options_.address.database)
