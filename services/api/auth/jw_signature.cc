@@ -28,7 +28,8 @@ bool VerifyHmac(const KeyMaterial& key, JwsAlgorithm algorithm, std::string_view
   return made && signature.size() == length && CRYPTO_memcmp(mac, signature.data(), length) == 0;
 }
 
-// R||S to what OpenSSL wants. Empty if a half is zero or not below the order.
+// R||S to what OpenSSL wants. Empty if a half is zero or not below the order: OpenSSL would refuse
+// that too, but a library that forgot to took zeros for anybody's signature (CVE-2022-21449).
 std::string DerOfRawEcdsa(const KeyMaterial& key, std::string_view signature) {
   const size_t half = key.order.size();
   if (signature.size() != 2 * half) return "";

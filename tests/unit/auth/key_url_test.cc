@@ -108,7 +108,7 @@ TEST_F(KeyUrlTest, AnswersThatAreNoKeysAreRefused) {
   Answer(200, "");
   EXPECT_FALSE(Look().ok());
   Answer(200, std::string(2 << 20, ' '));
-  EXPECT_THAT(ProblemOf(Look()), HasSubstr("over 1048576 bytes"));
+  EXPECT_THAT(ProblemOf(Look()), HasSubstr("the answer is over 1048576 bytes"));
   Answer(200, signer_.JwkSet());
   EXPECT_TRUE(Look().ok());
 }
