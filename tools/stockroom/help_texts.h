@@ -46,6 +46,7 @@ without regard to case or accents. Besides them:
   date:24-12-2020     on that day; parts may be *, as in date:*-12-2020
   from:01-01-2020     on that day or later;  to:31-12-2020  or earlier
   desc:"in the snow"  the description holds that text
+  format:jpeg         also license:"CC BY 4.0", orientation:portrait
   md5:9e107d9d...     the original has this MD5
 
 Examples:

@@ -112,12 +112,15 @@ class Parser {
     SR_RETURN_IF_ERROR(CountTerm(begin));
     if (key == "desc") return ParseDescription();
     if (key == "md5") return ParseMd5();
+    if (key == "format") return ParseValue(FacetField::kFormat, "format:jpeg");
+    if (key == "license") return ParseValue(FacetField::kLicense, "license:\"CC BY 4.0\"");
+    if (key == "orientation") return ParseValue(FacetField::kOrientation, "orientation:portrait");
     if (key == "date" || key == "from" || key == "to") return ParseDate(key);
     return QueryError(
         "QUERY_UNKNOWN_KEY", begin,
         "unknown key \"" + key +
-            ":\"; there are tags:, date:, from:, to:, desc: and md5:. To look for text with "
-            "a colon in it, put it in quotes");
+            ":\"; there are tags:, date:, from:, to:, desc:, format:, license:, orientation: and "
+            "md5:. To look for text with a colon in it, put it in quotes");
   }
 
   absl::Status ParseTags() {
@@ -143,6 +146,19 @@ class Parser {
       return QueryError("QUERY_EMPTY_VALUE", begin, "expected text, as in desc:\"in the snow\"");
     }
     query_.description.push_back(std::move(line));
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseValue(FacetField field, const std::string& example) {
+    const size_t begin = at_;
+    SR_ASSIGN_OR_RETURN(const std::string_view text, TakeValue(""));
+    std::string value = FoldLine(text);
+    if (value.empty()) {
+      return QueryError("QUERY_EMPTY_VALUE", begin, "expected a value, as in " + example);
+    }
+    // As file names have it.
+    if (field == FacetField::kFormat && value == "jpg") value = "jpeg";
+    query_.values.push_back({field, std::move(value)});
     return absl::OkStatus();
   }
 

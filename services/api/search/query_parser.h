@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "services/api/domain/search_index.h"
 
 namespace stockroom::api {
 
@@ -33,20 +34,29 @@ struct DatePattern {
   friend bool operator==(const DatePattern&, const DatePattern&) = default;
 };
 
+// The image has this value, compared without regard to case and accents.
+struct ValueTerm {
+  FacetField field = FacetField::kFormat;  // kFormat, kLicense or kOrientation
+  std::string value;                       // FoldLine
+
+  friend bool operator==(const ValueTerm&, const ValueTerm&) = default;
+};
+
 // Everything must hold.
 struct ParsedQuery {
   std::vector<WordsTerm> words;
   std::vector<std::string> tags;         // FoldLine
   std::vector<std::string> description;  // FoldLine
   std::vector<std::string> md5;          // 16 bytes each
+  std::vector<ValueTerm> values;
   std::vector<DatePattern> dates;
   // Inclusive, as DateNumber.
   std::optional<int32_t> from;
   std::optional<int32_t> to;
 
   bool MatchesAll() const {
-    return words.empty() && tags.empty() && description.empty() && md5.empty() && dates.empty() &&
-           !from && !to;
+    return words.empty() && tags.empty() && description.empty() && md5.empty() && values.empty() &&
+           dates.empty() && !from && !to;
   }
 };
 

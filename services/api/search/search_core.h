@@ -156,6 +156,7 @@ class SearchCore {
   bool KeepWords(const WordsTerm& term, SlotSet& found) const;
   // `whole` are the term's words but a prefix at its end.
   bool HasPhrase(Slot slot, const std::vector<TermId>& whole, const WordsTerm& term) const;
+  void KeepValue(const ValueTerm& term, SlotSet& found) const;
   void KeepDates(const ParsedQuery& query, SlotSet& found) const;
   void InsertIntoOrder(std::vector<Slot> added);
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "services/api/search/search_core.h"
+#include "services/api/search/text_fold.h"
 
 namespace stockroom::api {
 namespace {
@@ -77,6 +78,18 @@ std::vector<Facet> SearchCore::Facets(const Viewer& viewer, const std::vector<Fa
     }
   }
   return facets;
+}
+
+void SearchCore::KeepValue(const ValueTerm& term, SlotSet& found) const {
+  const FacetColumn& column = columns_[ColumnOf(term.field)];
+  std::vector<bool> wanted(column.size());
+  for (uint32_t id = 0; id < column.size(); ++id) {
+    wanted[id] = FoldLine(column.value(id)) == term.value;
+  }
+  found.Filter([&](Slot slot) {
+    const uint32_t id = column.IdAt(slot);
+    return id != FacetColumn::kNone && wanted[id];
+  });
 }
 
 std::string SearchCore::SpellingOf(TermId tag, const Viewer& viewer, int& lookups) const {

@@ -113,6 +113,7 @@ bool SearchCore::KeepMatches(const ParsedQuery& query, SlotSet& found) const {
   for (const WordsTerm& term : query.words) {
     if (!KeepWords(term, found)) return false;
   }
+  for (const ValueTerm& term : query.values) KeepValue(term, found);
   KeepDates(query, found);
   for (const std::string& text : query.description) {
     found.Filter(

@@ -102,6 +102,7 @@ TEST(ParseQuery, RefusesBadDatesWithTheirPosition) {
 
 TEST(ParseQuery, RefusesWhatItCanNotReadWithItsPosition) {
   EXPECT_EQ(Refusal("fox tag:a"), "QUERY_UNKNOWN_KEY@5");
+  EXPECT_EQ(Refusal("format:"), "QUERY_EMPTY_VALUE@8");
   for (const char* bad : {"md5:", "md5:abc", "md5:0123456789abcdef0123456789abcdeg"}) {
     EXPECT_EQ(Refusal(bad), "QUERY_BAD_MD5@5") << bad;
   }

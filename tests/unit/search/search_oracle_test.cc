@@ -47,6 +47,18 @@ bool ImageMatches(const Image& image, const ParsedQuery& query) {
   for (const std::string& md5 : query.md5) {
     if (image.md5 != md5) return false;
   }
+  const auto& [width, height] = std::tie(image.facts.width, image.facts.height);
+  for (const ValueTerm& term : query.values) {
+    std::string value = image.facts.format;
+    if (term.field == FacetField::kLicense) value = image.described.license;
+    if (term.field == FacetField::kOrientation) {
+      value = width == 0 || height == 0 ? ""
+              : width > height          ? "landscape"
+              : width < height          ? "portrait"
+                                        : "square";
+    }
+    if (value.empty() || FoldLine(value) != term.value) return false;
+  }
   const int32_t date = DateNumber(image.facts.taken_time.value_or(image.create_time));
   for (const DatePattern& pattern : query.dates) {
     if (!Matches(pattern, date)) return false;
@@ -57,7 +69,7 @@ bool ImageMatches(const Image& image, const ParsedQuery& query) {
 std::string RandomQuery(Dice& dice) {
   std::string query;
   for (int n = dice.Below(4); n > 0; --n) {
-    switch (dice.Below(9)) {
+    switch (dice.Below(10)) {
       case 0:
         query += "\"" + dice.Text(2) + "\" ";
         break;
@@ -74,6 +86,12 @@ std::string RandomQuery(Dice& dice) {
         break;
       case 4:
         query += "md5:" + ToHex(RandomMd5(dice)) + " ";
+        break;
+      case 5:
+        query += dice.Pick({"format:jpeg", "format:JPG", "format:png", "license:cc0-1.0",
+                            "license:\"CC-BY-4.0\"", "license:CC", "orientation:square",
+                            "orientation:portrait"}) +
+                 " ";
         break;
       default:
         query += dice.Pick({"f", "fo", "fox", "r", "re", "red", "s", "富", "img_1", "n"}) + " ";
