@@ -17,6 +17,9 @@ absl::StatusOr<std::unique_ptr<JwtVerifier>> OpenJwtVerifier(const Options& opti
     SR_ASSIGN_OR_RETURN(fetch, FetchFromUrl(options.jwt_keys, {.ca_file = options.jwt_keys_ca}));
   } else {
     fetch = FetchFromFile(options.jwt_keys, {});
+    // A mistake in a file is told at the start; an issuer may be away for a while.
+    const absl::Status readable = fetch(nullptr, [] { return false; }).status();
+    if (!readable.ok()) return Annotate(readable, "auth.jwt_keys");
   }
   return JwtVerifier::Create(
       {.policy = {.issuers = {options.jwt_issuer},

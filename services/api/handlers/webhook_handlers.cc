@@ -16,10 +16,6 @@
 namespace stockroom::api {
 namespace {
 
-google::protobuf::Timestamp ToTimestamp(absl::Time time) {
-  return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
-}
-
 // Over gRPC a timestamp may hold anything.
 absl::StatusOr<absl::Time> TimeOf(const google::protobuf::Timestamp& time) {
   using google::protobuf::util::TimeUtil;
