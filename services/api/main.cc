@@ -148,13 +148,17 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   if (!options.auth_admin_key_file.empty()) {
     SR_RETURN_IF_ERROR(PrepareAdminKey(options.auth_admin_key_file, store->api_keys(), clock));
   }
+  if (options.auth_anonymous == "nothing" && options.jwt_issuer.empty() &&
+      options.auth_admin_key_file.empty()) {
+    LogWarning("nobody gets in who has no API key already; see auth.admin_key_file", {});
+  }
   // Of their own: strangers who guess keys shall not keep those busy who serve the others.
   Executor key_executor({.name = "keys", .threads = 2, .max_queued = 256}, metrics);
   ApiKeyVerifier key_verifier({}, store->api_keys(), key_executor, clock, metrics);
   SR_ASSIGN_OR_RETURN(const std::unique_ptr<JwtVerifier> jwt_verifier,
                       OpenJwtVerifier(options, metrics));
   SR_ASSIGN_OR_RETURN(const RequestAuthenticator::Options who, AuthenticatorOptions(options));
-  RequestAuthenticator authenticator(who, key_verifier, jwt_verifier.get());
+  RequestAuthenticator authenticator(who, key_verifier, key_executor, jwt_verifier.get());
   RateLimiter limiter({.per_second = options.requests_per_second, .burst = options.request_burst},
                       metrics);
   Gate gate(authenticator, limiter, metrics);
@@ -177,8 +181,7 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   SearchHandlers search_handlers(index, position);
   EventHandlers event_handlers(watches);
   ApiKeys api_keys(store->api_keys(), clock);
-  KeyHandlers key_handlers(api_keys,
-                           [&](const ApiKey& key) { key_verifier.Forget(key.secret_hash); });
+  KeyHandlers key_handlers(api_keys, [&](const ApiKey& key) { key_verifier.Revoked(key); });
   SystemHandlers system_handlers(STOCKROOM_VERSION, *workers, index, position, [&] {
     const JobDispatcher::Counts counts = dispatcher.counts();
     return SystemHandlers::JobNumbers{.waiting = counts.waiting, .running = counts.running};
@@ -219,7 +222,9 @@ absl::Status Serve(const Options& options, const std::string& profile) {
       MountGateway(router, methods, delivery, gate, executor,
                    {.max_upload_request_bytes = options.max_upload_bytes + (int64_t{1} << 20),
                     .watch_timeout = kLongestWatch,
-                    .trusted_origins = options.cors_origins}));
+                    .origins = {.trusted = options.cors_origins,
+                                .loopback_only = IsLoopbackAddress(options.http_listen),
+                                .hosts = options.gateway_hosts}}));
   if (!options.web_root.empty()) {
     SR_RETURN_IF_ERROR(MountStaticSite(router, options.web_root));
   }

@@ -24,7 +24,8 @@ absl::StatusOr<std::unique_ptr<JwtVerifier>> OpenJwtVerifier(const Options& opti
   return JwtVerifier::Create(
       {.policy = {.issuers = {options.jwt_issuer},
                   .audiences = options.jwt_audiences,
-                  .clock_skew = options.jwt_clock_skew}},
+                  .clock_skew = options.jwt_clock_skew,
+                  .max_lifetime = options.jwt_max_lifetime}},
       std::make_unique<JwksSource>("issuer", std::move(fetch), std::move(source), metrics),
       metrics);
 }

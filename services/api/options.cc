@@ -3,6 +3,7 @@
 #include <set>
 
 #include "services/api/domain/roles.h"
+#include "services/api/domain/validation.h"
 #include "services/common/base/service_main.h"
 #include "services/common/base/status.h"
 #include "services/common/recipe/recipe.h"
@@ -26,6 +27,11 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
   schema.Text("gateway.web_root", &o.web_root,
               "Folder of the browser UI, served at / (the build puts one into web/ beside bin/). "
               "Read at start. Empty: no UI.");
+  schema.TextList(
+      "gateway.hosts", &o.gateway_hosts,
+      "Names, without port, by which a gateway that listens on loopback may be called by "
+      "those who show nothing, besides localhost: of a proxy in front, say. Others are "
+      "refused, so that no page can make its own name point here.");
   schema.Integer("gateway.max_connections", &o.http_max_connections, 1, 1'000'000,
                  "Open connections; each costs a descriptor and about 20 KiB. Past it: 503.");
   schema.Integer("gateway.min_bytes_per_second", &o.http_min_bytes_per_second, 0, 1 << 30,
@@ -40,8 +46,7 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
 }
 
 void DeclareAuth(ConfigSchema& schema, Options& o) {
-  schema.Choice("auth.anonymous", &o.auth_anonymous,
-                {"nothing", "viewer", "uploader", "everything"},
+  schema.Choice("auth.anonymous", &o.auth_anonymous, {"nothing", "viewer", "everything"},
                 "What callers may do that show neither API key nor token. With viewer they see "
                 "what is public; everything is for one machine and its owner.");
   schema.Text("auth.admin_key_file", &o.auth_admin_key_file,
@@ -61,6 +66,9 @@ void DeclareAuth(ConfigSchema& schema, Options& o) {
               "PEM file of the authorities to trust for that URL; empty: the system's.");
   schema.Duration("auth.jwt_clock_skew", &o.jwt_clock_skew, absl::ZeroDuration(), absl::Minutes(5),
                   "How far the issuer's clock and this one may be apart.");
+  schema.Duration("auth.jwt_max_lifetime", &o.jwt_max_lifetime, absl::ZeroDuration(),
+                  absl::Hours(24 * 365),
+                  "Longest time from a token's iat to its exp that is taken; 0: any.");
   schema.Text("auth.jwt_roles_claim", &o.jwt_roles_claim,
               "Claim with the bearer's roles; nested ones as /realm_access/roles.");
   schema.TextMap("auth.jwt_roles", &o.jwt_roles,
@@ -193,6 +201,11 @@ absl::Status CheckJwtOptions(const Options& options) {
   if (options.jwt_audiences.empty()) {
     return InvalidField("auth.jwt_audiences", "must name an audience");
   }
+  for (const auto& [claim, attribute] : options.jwt_attributes) {
+    if (claim.empty() || attribute.empty() || attribute.size() > kMaxAttributeKey) {
+      return InvalidField("auth.jwt_attributes", "expected the names of claims and of attributes");
+    }
+  }
   return JwtRolesOf(options).status();
 }
 
@@ -272,8 +285,7 @@ absl::StatusOr<std::vector<std::pair<std::string, Role>>> JwtRolesOf(const Optio
 
 Scopes ScopesOfStrangers(const Options& options) {
   if (options.auth_anonymous == "everything") return Principal::Anonymous().scopes;
-  const std::optional<Role> role = RoleNamed(options.auth_anonymous);
-  return role ? ScopesOf(*role) : Scopes();
+  return options.auth_anonymous == "viewer" ? ScopesOf(Role::kViewer) : Scopes();
 }
 
 absl::StatusOr<std::vector<NamedRecipe>> PresetsOf(const Options& options) {

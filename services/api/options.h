@@ -25,6 +25,7 @@ struct Options {
   int64_t http_min_bytes_per_second = 1 << 10;
   TlsFiles http_tls;
   std::vector<std::string> cors_origins;
+  std::vector<std::string> gateway_hosts;
   std::string web_root;
   bool allow_anonymous = false;
 
@@ -35,6 +36,7 @@ struct Options {
   std::string jwt_keys;
   std::string jwt_keys_ca;
   absl::Duration jwt_clock_skew = absl::Seconds(30);
+  absl::Duration jwt_max_lifetime = absl::ZeroDuration();
   std::string jwt_roles_claim = "roles";
   std::vector<std::pair<std::string, std::string>> jwt_roles;
   std::string jwt_default_role = "viewer";

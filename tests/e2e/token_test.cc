@@ -74,7 +74,7 @@ TEST_F(Tokens, ClaimsBecomeMetadataOfAnImageThatCameAsBase64) {
   const std::string token =
       Token("pia", {{"roles", {"photo-team"}}, {"org", "acme"}, {"project", {{"name", "fair"}}}});
   const CurlAnswer answer = Ask(token, "/images", "--json @" + (folder_ / "body.json").string());
-  ASSERT_EQ(answer.status, 200) << answer.body;
+  ASSERT_EQ(answer.status, 201) << answer.body;
   const json image = json::parse(answer.body);
   EXPECT_EQ(image["owner"], "pia");
   EXPECT_EQ(image["state"], "READY");
@@ -104,14 +104,16 @@ TEST_F(Tokens, OnlyGoodTokensOpenAnything) {
   EXPECT_EQ(refused(Token("eve", {{"aud", "another"}})), 401);
   EXPECT_EQ(refused(Token("eve", {{"iss", "https://evil.example"}})), 401);
   EXPECT_EQ(refused(Token("anonymous")), 401);
-  json no_audience = Claims("eve", {});
+  json no_audience = Claims("eve", json::object());
   no_audience.erase("aud");
   EXPECT_EQ(refused(signer().Sign(no_audience.dump())), 401);
-  EXPECT_EQ(refused(test::JwsSigner::Generate("ES256").Sign(Claims("eve", {}).dump())), 401);
-  EXPECT_EQ(refused(signer().Sign(R"({"alg":"none"})", Claims("eve", {}).dump())), 401);
+  EXPECT_EQ(refused(test::JwsSigner::Generate("ES256").Sign(Claims("eve", json::object()).dump())),
+            401);
+  EXPECT_EQ(refused(signer().Sign(R"({"alg":"none"})", Claims("eve", json::object()).dump())), 401);
   // The public key as a secret.
   const auto confused = test::JwsSigner::Hmac("HS256", signer().PublicPem());
-  EXPECT_EQ(refused(confused.Sign(R"({"alg":"HS256","kid":"key-1"})", Claims("eve", {}).dump())),
+  EXPECT_EQ(refused(confused.Sign(R"({"alg":"HS256","kid":"key-1"})",
+                                  Claims("eve", json::object()).dump())),
             401);
   EXPECT_EQ(refused(std::string(9000, 'a')), 401);
   EXPECT_EQ(refused("a.b.c"), 401);
@@ -122,7 +124,7 @@ TEST_F(Tokens, OnlyGoodTokensOpenAnything) {
 TEST_F(Tokens, ANewKeyInTheFileIsTakenWithoutARestart) {
   auto next = test::JwsSigner::Generate("EdDSA");
   next.set_kid("key-2");
-  const std::string token = next.Sign(Claims("nina", {}).dump());
+  const std::string token = next.Sign(Claims("nina", json::object()).dump());
   EXPECT_EQ(Ask(token, "/v1/search").status, 401);
   std::ofstream(folder_ / "new.json")
       << "{\"keys\":[" << signer().Jwk() << "," << next.Jwk() << "]}";

@@ -56,7 +56,7 @@ const std::regex& Variable() {
 
 // Either way of showing who one is, with the scope; or nothing, where the operator allows that.
 Json Security(const std::string& scope) {
-  const Json scopes = scope.empty() ? Json::array() : Json::array({scope});
+  const Json scopes = scope == "none" ? Json::array() : Json::array({scope});
   return Json::array({{{"bearer", scopes}}, {{"apiKey", scopes}}, Json::object()});
 }
 

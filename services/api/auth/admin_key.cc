@@ -68,6 +68,10 @@ absl::Status PrepareAdminKey(const std::string& path, ApiKeyStore& store, Clock&
   }
   const Digest hash = Digest::Of(*secret);
   SR_ASSIGN_OR_RETURN(const std::optional<ApiKey> known, store.FindApiKey(hash));
+  if (known && known->revoke_time) {
+    LogWarning("the API key in this file has been revoked; remove the file to have another made",
+               {{"file", path}});
+  }
   if (known) return absl::OkStatus();
   const absl::Time now = clock.Now();
   const absl::Status added = store.AddApiKey({.id = NewUuidV7(now),

@@ -33,24 +33,46 @@ absl::StatusOr<Principal> ApiKeyVerifier::Judge(const Entry& entry, absl::Time n
       .subject = key.subject, .anonymous = false, .scopes = key.scopes, .key_id = key.id};
 }
 
-ApiKeyVerifier::Entry* ApiKeyVerifier::Touch(const Digest& hash) {
-  const auto it = by_hash_.find(hash);
-  if (it == by_hash_.end()) return nullptr;
-  recent_.splice(recent_.begin(), recent_, it->second);
+bool ApiKeyVerifier::StillTrusted(const Entry& entry, absl::Time now) const {
+  return entry.key && now - entry.looked_up < options_.stale;
+}
+
+ApiKeyVerifier::Entry* ApiKeyVerifier::Recent::Touch(const Digest& hash) {
+  const auto it = by_hash.find(hash);
+  if (it == by_hash.end()) return nullptr;
+  entries.splice(entries.begin(), entries, it->second);
   return &*it->second;
+}
+
+ApiKeyVerifier::Entry& ApiKeyVerifier::Recent::Add(const Digest& hash, size_t max) {
+  if (entries.size() >= max) Remove(entries.back().hash);
+  entries.push_front({.hash = hash});
+  by_hash[hash] = entries.begin();
+  return entries.front();
+}
+
+void ApiKeyVerifier::Recent::Remove(const Digest& hash) {
+  const auto it = by_hash.find(hash);
+  if (it == by_hash.end()) return;
+  entries.erase(it->second);
+  by_hash.erase(it);
+}
+
+ApiKeyVerifier::Entry* ApiKeyVerifier::Find(const Digest& hash) {
+  Entry* const key = keys_.Touch(hash);
+  return key != nullptr ? key : guesses_.Touch(hash);
 }
 
 std::optional<absl::StatusOr<Principal>> ApiKeyVerifier::TryVerify(std::string_view token) {
   const Digest hash = Digest::Of(token);
   const absl::Time now = clock_.Now();
   MutexLock lock(mu_);
-  Entry* entry = Touch(hash);
+  Entry* entry = Find(hash);
   if (entry == nullptr) return std::nullopt;
-  const absl::Duration age = now - entry->looked_up;
-  if (age < options_.fresh) return Judge(*entry, now);
+  if (now - entry->looked_up < options_.fresh) return Judge(*entry, now);
   // One caller looks it up, the others go on.
-  const bool good = entry->key && age < options_.stale;
-  if (good && entry->looking_up) return Judge(*entry, now);
+  const bool others_look = entry->looking_up || now < entry->retry_at;
+  if (others_look && StillTrusted(*entry, now)) return Judge(*entry, now);
   entry->looking_up = true;
   return std::nullopt;
 }
@@ -58,17 +80,13 @@ std::optional<absl::StatusOr<Principal>> ApiKeyVerifier::TryVerify(std::string_v
 void ApiKeyVerifier::Verify(std::string_view token, Authenticator::Done done) {
   const Digest hash = Digest::Of(token);
   auto shared = std::make_shared<Authenticator::Done>(std::move(done));
-  absl::Status queued = executor_.Submit([this, hash, shared] { (*shared)(LookUpNow(hash)); });
+  const absl::Status queued =
+      executor_.Submit([this, hash, shared] { (*shared)(LookUpNow(hash)); });
   if (queued.ok()) return;
-  const absl::Time now = clock_.Now();
-  absl::StatusOr<Principal> answer = std::move(queued);
+  absl::StatusOr<Principal> answer = queued;
   {
     MutexLock lock(mu_);
-    Entry* entry = Touch(hash);
-    if (entry != nullptr) {
-      entry->looking_up = false;
-      if (entry->key && now - entry->looked_up < options_.stale) answer = Judge(*entry, now);
-    }
+    answer = RecordFailure(hash, queued);
   }
   (*shared)(std::move(answer));
 }
@@ -79,37 +97,41 @@ absl::StatusOr<Principal> ApiKeyVerifier::LookUpNow(const Digest& hash) {
   const absl::Time now = clock_.Now();
   absl::StatusOr<std::optional<ApiKey>> found = store_.FindApiKey(hash);
   MutexLock lock(mu_);
-  Entry* entry = Touch(hash);
-  if (!found.ok()) {
-    if (entry == nullptr) return found.status();
-    entry->looking_up = false;
-    return entry->key && now - entry->looked_up < options_.stale
-               ? Judge(*entry, now)
-               : absl::StatusOr<Principal>(found.status());
+  return found.ok() ? Record(hash, *std::move(found), now) : RecordFailure(hash, found.status());
+}
+
+absl::StatusOr<Principal> ApiKeyVerifier::Record(const Digest& hash, std::optional<ApiKey> found,
+                                                 absl::Time looked_up) {
+  Entry* entry = Find(hash);
+  // The look-up may have read what was there before.
+  const bool revoked = entry != nullptr && entry->key && entry->key->revoke_time;
+  if (entry == nullptr || entry->key.has_value() != found.has_value()) {
+    guesses_.Remove(hash);
+    keys_.Remove(hash);
+    entry =
+        found ? &keys_.Add(hash, options_.max_cached) : &guesses_.Add(hash, options_.max_guesses);
+    cached_.Set(static_cast<int64_t>(keys_.entries.size()));
   }
-  if (entry == nullptr) {
-    if (recent_.size() >= options_.max_cached) {
-      by_hash_.erase(recent_.back().hash);
-      recent_.pop_back();
-    }
-    recent_.push_front({.hash = hash});
-    by_hash_[hash] = recent_.begin();
-    cached_.Set(static_cast<int64_t>(recent_.size()));
-    entry = &recent_.front();
-  }
-  entry->key = *std::move(found);
-  entry->looked_up = now;
+  if (!revoked) entry->key = std::move(found);
+  entry->looked_up = looked_up;
   entry->looking_up = false;
+  return Judge(*entry, looked_up);
+}
+
+absl::StatusOr<Principal> ApiKeyVerifier::RecordFailure(const Digest& hash,
+                                                        const absl::Status& why) {
+  Entry* const entry = Find(hash);
+  if (entry == nullptr) return why;
+  const absl::Time now = clock_.Now();
+  entry->looking_up = false;
+  entry->retry_at = now + options_.retry;
+  if (!StillTrusted(*entry, now)) return why;
   return Judge(*entry, now);
 }
 
-void ApiKeyVerifier::Forget(const Digest& secret_hash) {
+void ApiKeyVerifier::Revoked(const ApiKey& key) {
   MutexLock lock(mu_);
-  const auto it = by_hash_.find(secret_hash);
-  if (it == by_hash_.end()) return;
-  recent_.erase(it->second);
-  by_hash_.erase(it);
-  cached_.Set(static_cast<int64_t>(recent_.size()));
+  Record(key.secret_hash, key, clock_.Now()).IgnoreError();
 }
 
 }  // namespace stockroom::api

@@ -4,6 +4,8 @@
 
 #include "services/api/domain/api_keys.h"
 #include "services/api/domain/authenticator.h"
+#include "services/api/domain/validation.h"
+#include "services/common/base/strings.h"
 
 namespace stockroom::api {
 namespace {
@@ -37,7 +39,9 @@ absl::StatusOr<Principal> PrincipalOf(const JwtClaims& claims, const JwtMapping&
   if (!granted.empty()) who.scopes = who.scopes & granted;
 
   for (const auto& [claim, attribute] : mapping.attributes) {
-    if (std::optional<std::string> value = claims.Scalar(claim)) {
+    std::optional<std::string> value = claims.Scalar(claim);
+    // One that no attribute can hold must not keep its bearer from uploading.
+    if (value && Utf8Length(*value) <= kMaxAttributeValue) {
       who.attributes[attribute] = *std::move(value);
     }
   }

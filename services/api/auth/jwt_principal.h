@@ -20,8 +20,8 @@ struct JwtMapping {
   std::vector<std::pair<std::string, Role>> role_names;
   // Of a bearer who has none of them; nullopt: may do nothing.
   std::optional<Role> default_role = Role::kViewer;
-  // Claim, and the attribute that it becomes on whatever its bearer uploads. Claims that are absent
-  // or no text, number or truth value are left out.
+  // Claim, and the attribute that it becomes on whatever its bearer uploads. Claims that are
+  // absent, longer than an attribute, or no text, number or truth value are left out.
   std::vector<std::pair<std::string, std::string>> attributes;
 };
 

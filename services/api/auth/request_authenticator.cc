@@ -1,5 +1,8 @@
 #include "services/api/auth/request_authenticator.h"
 
+#include <memory>
+#include <utility>
+
 #include "services/api/domain/api_keys.h"
 #include "services/common/base/status.h"
 
@@ -14,6 +17,8 @@ absl::Status NoApiKey() {
 
 Principal RequestAuthenticator::Nobody() const {
   Principal anonymous = Principal::Anonymous();
+  // What was uploaded while nobody had to log in belongs to nobody any more.
+  if (!options_.anonymous.Has(Scope::kWrite)) anonymous.subject.clear();
   anonymous.scopes = options_.anonymous;
   return anonymous;
 }
@@ -39,10 +44,13 @@ void RequestAuthenticator::Authenticate(const CallContext&, const Credentials& c
   if (credentials.token.empty()) return done(Nobody());
   if (LooksLikeApiKey(credentials.token)) return keys_.Verify(credentials.token, std::move(done));
   if (tokens_ == nullptr) return done(NoApiKey());
-  tokens_->Verify(credentials.token,
-                  [this, done = std::move(done)](absl::StatusOr<JwtClaims> claims) mutable {
-                    done(Bearer(claims));
-                  });
+  auto shared = std::make_shared<Done>(std::move(done));
+  absl::Status queued = executor_.Submit([this, token = credentials.token, shared]() mutable {
+    tokens_->Verify(std::move(token), [this, shared](const absl::StatusOr<JwtClaims>& claims) {
+      (*shared)(Bearer(claims));
+    });
+  });
+  if (!queued.ok()) (*shared)(std::move(queued));
 }
 
 }  // namespace stockroom::api

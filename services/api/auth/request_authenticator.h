@@ -19,9 +19,11 @@ class RequestAuthenticator final : public Authenticator {
     Scopes anonymous = Principal::Anonymous().scopes;
     JwtMapping tokens;
   };
-  // Both must outlive it. Without `tokens` none are taken.
-  RequestAuthenticator(Options options, ApiKeyVerifier& keys, JwtVerifier* tokens = nullptr)
-      : options_(std::move(options)), keys_(keys), tokens_(tokens) {}
+  // All must outlive it. Without `tokens` none are taken; they are verified on `executor`, as
+  // signatures take up to some milliseconds.
+  RequestAuthenticator(Options options, ApiKeyVerifier& keys, Executor& executor,
+                       JwtVerifier* tokens = nullptr)
+      : options_(std::move(options)), keys_(keys), executor_(executor), tokens_(tokens) {}
 
   std::optional<absl::StatusOr<Principal>> TryAuthenticate(const Credentials& credentials) override;
   void Authenticate(const CallContext& context, const Credentials& credentials, Done done) override;
@@ -32,6 +34,7 @@ class RequestAuthenticator final : public Authenticator {
 
   const Options options_;
   ApiKeyVerifier& keys_;
+  Executor& executor_;
   JwtVerifier* const tokens_;
 };
 

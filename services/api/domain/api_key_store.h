@@ -38,8 +38,8 @@ class ApiKeyStore {
  public:
   virtual ~ApiKeyStore() = default;
 
-  // RESOURCE_EXHAUSTED (TOO_MANY_KEYS) if there are `max_keys` already, revoked ones included (two
-  // that come at once may both get in); ALREADY_EXISTS for an id or hash that is there.
+  // RESOURCE_EXHAUSTED (TOO_MANY_KEYS) if `max_keys` are good at the key's create_time (two that
+  // come at once may both get in); ALREADY_EXISTS for an id or hash that is there.
   virtual absl::Status AddApiKey(const ApiKey& key, int max_keys) = 0;
   // Also revoked and expired ones; nullopt if there is none.
   virtual absl::StatusOr<std::optional<ApiKey>> FindApiKey(const Digest& secret_hash) = 0;

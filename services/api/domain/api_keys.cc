@@ -74,10 +74,13 @@ absl::StatusOr<CreatedApiKey> ApiKeys::Create(const Principal& who, const ApiKey
   }
   SR_ASSIGN_OR_RETURN(const Scopes scopes, ScopesWanted(request));
   // Where nobody has to log in everybody may make the first key.
-  if (!who.anonymous && !who.scopes.Contains(scopes)) {
-    return MakeStatus(absl::StatusCode::kPermissionDenied,
-                      "a key may not do more than the one who makes it",
-                      {.reason = "SCOPE_MISSING"});
+  const bool theirs = request.subject == who.subject || who.scopes.Has(Scope::kModerate);
+  if (!who.anonymous && !(theirs && who.scopes.Contains(scopes))) {
+    return MakeStatus(
+        absl::StatusCode::kPermissionDenied,
+        "a key may not do more than the one who makes it, nor stand for another whose "
+        "images they may not see",
+        {.reason = "SCOPE_MISSING"});
   }
   const absl::Time now = clock_.Now();
   if (request.expire_time && *request.expire_time <= now) {

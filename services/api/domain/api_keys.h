@@ -50,8 +50,8 @@ class ApiKeys {
 
   ApiKeys(ApiKeyStore& store, Clock& clock) : store_(store), clock_(clock) {}
 
-  // INVALID_ARGUMENT names the field; PERMISSION_DENIED (SCOPE_MISSING) if the key could do what
-  // `who` can not, where somebody is logged in; RESOURCE_EXHAUSTED (TOO_MANY_KEYS).
+  // INVALID_ARGUMENT names the field; PERMISSION_DENIED (SCOPE_MISSING) if the key could do or see
+  // what `who` can not, where somebody is logged in; RESOURCE_EXHAUSTED (TOO_MANY_KEYS).
   absl::StatusOr<CreatedApiKey> Create(const Principal& who, const ApiKeyRequest& request);
   // `page_size` 1 to 500, 0 for 50.
   absl::StatusOr<ApiKeyPage> List(int page_size, const std::string& page_token);

@@ -53,6 +53,9 @@ struct NewImage {
   int64_t size_bytes = 0;
   // Make an image even if this owner has one with these bytes.
   bool allow_duplicate = false;
+  // If not OK, and this owner has no image with these bytes, the error of the call: there is room
+  // for nothing new.
+  absl::Status unless_duplicate;
   // Of the upload; its job carries it to the worker's logs.
   std::string request_id;
   std::optional<IdempotentWrite> once;

@@ -44,9 +44,10 @@ constexpr Scopes operator|(Scope a, Scope b) { return Scopes(a) | Scopes(b); }
 
 // Every use case takes one.
 struct Principal {
+  // Owns what has this owner; strangers who may only look have none, and own nothing.
   std::string subject;
   bool anonymous = true;
-  Scopes scopes = Scope::kRead | Scope::kWrite;
+  Scopes scopes;
   // What a token says about its bearer that images uploaded with it are to carry as attributes.
   std::map<std::string, std::string> attributes;
   // Id of the API key that was shown; empty for tokens and anonymous callers.

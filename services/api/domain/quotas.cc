@@ -34,37 +34,66 @@ absl::Status Quotas::CheckKnown(const std::string& owner) {
   if (!on()) return absl::OkStatus();
   MutexLock lock(mu_);
   const auto it = counts_.find(owner);
-  if (it == counts_.end() || clock_.Now() - it->second.taken > options_.refresh) {
+  if (it == counts_.end() || clock_.Now() - it->second.looked > options_.refresh) {
     return absl::OkStatus();
   }
   return Judge(it->second.usage, 1);
 }
 
-absl::Status Quotas::Check(const std::string& owner, int64_t bytes) {
-  if (!on()) return absl::OkStatus();
-  const absl::Time now = clock_.Now();
-  {
-    MutexLock lock(mu_);
-    const auto it = counts_.find(owner);
-    if (it != counts_.end() && now - it->second.taken <= options_.refresh) {
-      return Judge(it->second.usage, bytes);
-    }
-  }
-  SR_ASSIGN_OR_RETURN(const Usage usage, store_.UsageOf(owner));
+bool Quotas::MustLook(const std::string& owner) {
   MutexLock lock(mu_);
-  // Counts are cheap to take again.
-  if (counts_.size() >= options_.max_owners) counts_.clear();
-  counts_[owner] = {usage, now};
-  return Judge(usage, bytes);
+  const auto it = counts_.find(owner);
+  if (it == counts_.end()) {
+    // Counts are cheap to take again; those of looks under way come back by themselves.
+    if (counts_.size() >= options_.max_owners) counts_.clear();
+    return true;
+  }
+  Count& count = it->second;
+  if (clock_.Now() - count.looked <= options_.refresh || count.looking) return false;
+  count.looking = true;
+  count.taken_meanwhile = {};
+  return true;
 }
 
-void Quotas::Added(const std::string& owner, int64_t bytes) {
+absl::Status Quotas::Take(const std::string& owner, int64_t bytes) {
+  if (!on()) return absl::OkStatus();
+  if (MustLook(owner)) {
+    const absl::Time before = clock_.Now();
+    const absl::StatusOr<Usage> usage = store_.UsageOf(owner);
+    MutexLock lock(mu_);
+    const bool known = counts_.contains(owner);
+    Count& count = counts_[owner];
+    count.looking = false;
+    if (!usage.ok()) {
+      if (!known) counts_.erase(owner);
+      return usage.status();
+    }
+    // Somebody else's first look may have ended meanwhile, and more was taken since.
+    if (!known || count.looked <= before) {
+      count.usage = {usage->images + count.taken_meanwhile.images,
+                     usage->bytes + count.taken_meanwhile.bytes};
+      count.looked = before;
+    }
+  }
+  MutexLock lock(mu_);
+  Count& count = counts_[owner];
+  SR_RETURN_IF_ERROR(Judge(count.usage, bytes));
+  for (Usage* usage : {&count.usage, &count.taken_meanwhile}) {
+    ++usage->images;
+    usage->bytes += bytes;
+  }
+  return absl::OkStatus();
+}
+
+void Quotas::GiveBack(const std::string& owner, int64_t bytes) {
   if (!on()) return;
   MutexLock lock(mu_);
   const auto it = counts_.find(owner);
   if (it == counts_.end()) return;
-  ++it->second.usage.images;
-  it->second.usage.bytes += bytes;
+  for (Usage* usage : {&it->second.usage, &it->second.taken_meanwhile}) {
+    --usage->images;
+    usage->bytes -= bytes;
+  }
 }
 
 }  // namespace stockroom::api

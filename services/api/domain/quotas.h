@@ -13,8 +13,8 @@
 namespace stockroom::api {
 
 // Counting an owner's rows for each upload would cost more than the upload, so a count is used for
-// `refresh` and what this process adds is added: an owner may get past the quota by what other apis
-// store for them meanwhile. Thread-safe.
+// `refresh`, and what this process lets in is added to it: an owner may get past the quota by what
+// other apis store for them meanwhile. Thread-safe.
 class Quotas {
  public:
   struct Options {
@@ -27,20 +27,27 @@ class Quotas {
   Quotas(Options options, MetadataStore& store, Clock& clock)
       : options_(options), store_(store), clock_(clock) {}
 
-  // RESOURCE_EXHAUSTED (QUOTA_EXCEEDED), with limit and use in the metadata, if the owner has no
-  // room for another image of `bytes`; the store's errors. Blocks on the store.
-  absl::Status Check(const std::string& owner, int64_t bytes);
+  // Takes room for an image of `bytes`. RESOURCE_EXHAUSTED (QUOTA_EXCEEDED), with limit and use in
+  // the metadata, if the owner has none; the store's errors. Blocks on the store.
+  absl::Status Take(const std::string& owner, int64_t bytes);
+  // The image was not stored after all.
+  void GiveBack(const std::string& owner, int64_t bytes);
   // What is known without waiting: OK if that is nothing. For not taking bytes in vain.
   absl::Status CheckKnown(const std::string& owner);
-  void Added(const std::string& owner, int64_t bytes);
 
  private:
   struct Count {
+    // Of the last look, and what was taken since.
     Usage usage;
-    absl::Time taken;
+    absl::Time looked;
+    // A look is under way: what is taken meanwhile may or may not be seen by it, and counts.
+    bool looking = false;
+    Usage taken_meanwhile;
   };
   bool on() const { return options_.max_images > 0 || options_.max_bytes > 0; }
   absl::Status Judge(const Usage& usage, int64_t bytes) const;
+  // True if the caller is to count the rows.
+  bool MustLook(const std::string& owner);
 
   const Options options_;
   MetadataStore& store_;

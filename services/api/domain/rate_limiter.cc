@@ -27,7 +27,10 @@ RateLimiter::Decision RateLimiter::Take(const std::string& caller, absl::Time no
   Decision decision{.limit = options_.burst};
   MutexLock lock(mu_);
   auto it = arrival_.find(caller);
-  const absl::Time arrival = it == arrival_.end() ? now : std::max(it->second, now);
+  // Nobody has used up more than everything: so a clock that stepped back punishes nobody.
+  const absl::Time arrival =
+      it == arrival_.end() ? now : std::clamp(it->second, now, now + tolerance_);
+  if (it != arrival_.end() && it->second > arrival) it->second = arrival;
   const absl::Time next = arrival + interval_;
   decision.allowed = next - now <= tolerance_;
   if (decision.allowed) {
@@ -50,10 +53,19 @@ RateLimiter::Decision RateLimiter::Take(const std::string& caller, absl::Time no
 }
 
 void RateLimiter::MakeRoom(absl::Time now) {
-  for (auto it = arrival_.begin(); it != arrival_.end();) {
+  // A few at a time: a flood of callers shall not make each of them wait for a walk over all.
+  auto it = arrival_.begin();
+  for (int looked_at = 0; looked_at < 64 && it != arrival_.end(); ++looked_at) {
     it = it->second <= now ? arrival_.erase(it) : std::next(it);
   }
   if (arrival_.size() >= options_.max_callers) arrival_.erase(arrival_.begin());
+}
+
+bool RateLimiter::Exhausted(const std::string& caller, absl::Time now) {
+  MutexLock lock(mu_);
+  const auto it = arrival_.find(caller);
+  return it != arrival_.end() &&
+         std::min(it->second, now + tolerance_) + interval_ - now > tolerance_;
 }
 
 }  // namespace stockroom::api

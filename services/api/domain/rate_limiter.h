@@ -21,8 +21,8 @@ class RateLimiter {
   struct Options {
     double per_second = 0;  // 0: no limit
     int64_t burst = 0;      // 0: two seconds' worth
-    // Callers remembered. Each costs about 150 bytes; those that could make a full burst again are
-    // forgotten first, and if all are busy, any one.
+    // Callers remembered. Each costs about 150 bytes. Past it some of those are forgotten that
+    // could make a full burst again; if none is found soon, any one.
     size_t max_callers = 100'000;
   };
   // As in the header fields RateLimit-Limit, -Remaining and -Reset.
@@ -40,6 +40,8 @@ class RateLimiter {
   bool on() const { return options_.per_second > 0; }
   // Counts a request of `caller` if it is allowed. Only where on().
   Decision Take(const std::string& caller, absl::Time now);
+  // Whether Take would refuse; counts nothing.
+  bool Exhausted(const std::string& caller, absl::Time now);
 
  private:
   void MakeRoom(absl::Time now) SR_REQUIRES(mu_);

@@ -130,13 +130,8 @@ class Uploads::Session final : public UploadSession {
         return Answer(std::move(repeated));
       }
       Quotas* const quotas = uploads.options_.quotas;
-      if (quotas != nullptr) {
-        absl::Status room = quotas->Check(who.subject, info.size);
-        if (!room.ok()) {
-          held.reset();
-          return Answer(std::move(room));
-        }
-      }
+      const absl::Status room =
+          quotas == nullptr ? absl::OkStatus() : quotas->Take(who.subject, info.size);
       const absl::Time now = uploads.clock_.Now();
       absl::StatusOr<CreatedImage> created =
           AdmitBlob(context, uploads.store_, uploads.blobs_, uploads.clock_,
@@ -149,15 +144,17 @@ class Uploads::Session final : public UploadSession {
                      .md5 = info.md5,
                      .size_bytes = info.size,
                      .allow_duplicate = request.allow_duplicate,
+                     .unless_duplicate = room,
                      .request_id = context.request_id,
                      .once = held ? std::optional(held->write()) : std::nullopt});
+      const bool stored = created.ok() && !created->deduplicated;
+      if (quotas != nullptr && room.ok() && !stored) quotas->GiveBack(who.subject, info.size);
       if (!created.ok()) {
         if (held && DetailsOf(created.status()).reason == kBlobCollected) held->Revoke();
         held.reset();  // before the answer, so that whoever has it may try again
         return Answer(created.status());
       }
       if (held) held->Written();
-      if (quotas != nullptr && !created->deduplicated) quotas->Added(who.subject, info.size);
       (created->deduplicated ? uploads.deduplicated_total_ : uploads.stored_total_).Add();
       LogInfo("image stored",
               {{"image", created->image.id},
@@ -276,7 +273,10 @@ Uploads::Uploads(Options options, BlobClient& blobs, MetadataStore& store, Compl
 absl::StatusOr<std::unique_ptr<UploadSession>> Uploads::Begin(const CallContext& context,
                                                               const Principal& who,
                                                               UploadRequest request) {
-  if (options_.quotas != nullptr) SR_RETURN_IF_ERROR(options_.quotas->CheckKnown(who.subject));
+  // One that is sent again may be stored already.
+  if (options_.quotas != nullptr && context.idempotency_key.empty() && request.allow_duplicate) {
+    SR_RETURN_IF_ERROR(options_.quotas->CheckKnown(who.subject));
+  }
   for (const auto& [name, value] : who.attributes) request.described.attributes[name] = value;
   SR_RETURN_IF_ERROR(NormaliseDescription(request.described));
   request.filename = CleanFilename(request.filename);

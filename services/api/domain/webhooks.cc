@@ -1,7 +1,5 @@
 #include "services/api/domain/webhooks.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -9,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "services/api/domain/validation.h"
 #include "services/common/base/ids.h"
+#include "services/common/base/random.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 
@@ -20,15 +19,6 @@ constexpr const char* kTypes[] = {kImageCreated, kImageUpdated, kImageReady, kIm
 constexpr size_t kSecretBytes = 32;
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 500;
-
-absl::StatusOr<std::string> NewSecret() {
-  std::string secret(kSecretBytes, '\0');
-  // Never less for so few bytes, once the machine has begun to run.
-  if (getrandom(secret.data(), secret.size(), 0) != static_cast<ssize_t>(secret.size())) {
-    return absl::InternalError("the system has no random bytes");
-  }
-  return secret;
-}
 
 absl::Status CheckTypes(std::vector<std::string>& types) {
   for (const std::string& type : types) {
@@ -65,6 +55,15 @@ bool HasTags(const Image& image, const std::vector<std::string>& wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& tag) {
     return std::find(tags.begin(), tags.end(), tag) != tags.end();
   });
+}
+
+absl::Status CheckMayHandle(const Principal& who, const Webhook& webhook) {
+  const bool theirs = webhook.creator == who.subject && !webhook.sees_all;
+  if (theirs || who.scopes.Has(Scope::kModerate)) return absl::OkStatus();
+  return MakeStatus(absl::StatusCode::kPermissionDenied,
+                    "this webhook is told of images that you may not see; it takes the scope "
+                    "images:moderate to change it",
+                    {.reason = "SCOPE_MISSING", .metadata = {{"scope", "images:moderate"}}});
 }
 
 }  // namespace
@@ -106,7 +105,7 @@ absl::Status Webhooks::Check(WebhookSpec& spec) const {
 absl::StatusOr<Webhook> Webhooks::Create(const Principal& who, WebhookSpec spec) {
   SR_RETURN_IF_ERROR(Check(spec));
   SR_RETURN_IF_ERROR(options_.check_url(spec.url));
-  SR_ASSIGN_OR_RETURN(std::string secret, NewSecret());
+  std::string secret = RandomBytes(kSecretBytes);
   SR_ASSIGN_OR_RETURN(const MetadataStore::FeedRange range, metadata_.GetFeedRange());
   const absl::Time now = clock_.Now();
   const Webhook webhook{.id = NewUuidV7(now),
@@ -128,8 +127,8 @@ absl::StatusOr<std::vector<Webhook>> Webhooks::List() { return store_.ListWebhoo
 
 absl::StatusOr<Webhook> Webhooks::Get(const std::string& id) { return store_.GetWebhook(id); }
 
-absl::StatusOr<Webhook> Webhooks::Update(const std::string& id, WebhookSpec spec,
-                                         const std::set<WebhookField>& fields) {
+absl::StatusOr<Webhook> Webhooks::Update(const Principal& who, const std::string& id,
+                                         WebhookSpec spec, const std::set<WebhookField>& fields) {
   SR_RETURN_IF_ERROR(Check(spec));
   if (fields.contains(WebhookField::kUrl)) SR_RETURN_IF_ERROR(options_.check_url(spec.url));
   // What happened while it was disabled is not for it.
@@ -139,6 +138,7 @@ absl::StatusOr<Webhook> Webhooks::Update(const std::string& id, WebhookSpec spec
     last = range.last;
   }
   return store_.UpdateWebhook(id, clock_.Now(), [&](Webhook& webhook) {
+    SR_RETURN_IF_ERROR(CheckMayHandle(who, webhook));
     if (fields.contains(WebhookField::kUrl)) webhook.url = spec.url;
     if (fields.contains(WebhookField::kTypes)) webhook.types = spec.types;
     if (fields.contains(WebhookField::kFilter)) webhook.filter = spec.filter;
@@ -154,14 +154,16 @@ absl::StatusOr<Webhook> Webhooks::Update(const std::string& id, WebhookSpec spec
 
 absl::Status Webhooks::Delete(const std::string& id) { return store_.DeleteWebhook(id); }
 
-absl::StatusOr<Webhook> Webhooks::RotateSecret(const std::string& id, absl::Duration grace) {
+absl::StatusOr<Webhook> Webhooks::RotateSecret(const Principal& who, const std::string& id,
+                                               absl::Duration grace) {
   if (grace < absl::ZeroDuration() || grace > kMaxSecretGrace) {
     return InvalidField("grace_seconds",
                         "expected 0 to " + std::to_string(absl::ToInt64Seconds(kMaxSecretGrace)));
   }
-  SR_ASSIGN_OR_RETURN(const std::string secret, NewSecret());
+  const std::string secret = RandomBytes(kSecretBytes);
   const absl::Time now = clock_.Now();
   return store_.UpdateWebhook(id, now, [&](Webhook& webhook) {
+    SR_RETURN_IF_ERROR(CheckMayHandle(who, webhook));
     webhook.old_secret = grace > absl::ZeroDuration() ? webhook.secret : "";
     webhook.old_secret_until = now + grace;
     webhook.secret = secret;

@@ -69,10 +69,13 @@ class Webhooks {
   absl::StatusOr<Webhook> Create(const Principal& who, WebhookSpec spec);
   absl::StatusOr<std::vector<Webhook>> List();
   absl::StatusOr<Webhook> Get(const std::string& id);
-  absl::StatusOr<Webhook> Update(const std::string& id, WebhookSpec spec,
+  // As RotateSecret, PERMISSION_DENIED (SCOPE_MISSING) for a webhook that is told of images which
+  // `who` may not see: it would tell whoever can point it elsewhere or sign for it.
+  absl::StatusOr<Webhook> Update(const Principal& who, const std::string& id, WebhookSpec spec,
                                  const std::set<WebhookField>& fields);
   absl::Status Delete(const std::string& id);
-  absl::StatusOr<Webhook> RotateSecret(const std::string& id, absl::Duration grace);
+  absl::StatusOr<Webhook> RotateSecret(const Principal& who, const std::string& id,
+                                       absl::Duration grace);
   absl::StatusOr<WebhookDelivery> Test(const std::string& id);
 
   absl::StatusOr<DeliveryPage> ListDeliveries(const std::string& id,

@@ -69,16 +69,19 @@ Task<absl::StatusOr<std::unique_ptr<ByteSource>>> Open(Delivery& delivery,
   co_return co_await http::AwaitCallback<absl::StatusOr<std::unique_ptr<ByteSource>>>(open);
 }
 
-// Deleting or flagging must reach caches within the minute; what is not public must not be kept.
-std::string CacheControl(const Deliverable& what, const GatewayOptions& options) {
+// Deleting or flagging must reach caches within the minute; what is not public must not be kept,
+// and what somebody had to log in for not by caches that others share.
+std::string CacheControl(const Deliverable& what, const GatewayOptions& options,
+                         const Principal& who) {
   if (what.visibility != Visibility::kPublic) return "private, no-store";
-  return absl::StrCat("public, max-age=", absl::ToInt64Seconds(options.public_max_age),
+  return absl::StrCat(who.anonymous ? "public" : "private",
+                      ", max-age=", absl::ToInt64Seconds(options.public_max_age),
                       ", must-revalidate");
 }
 
 http::Response MakeHead(const Deliverable& what, const http::Selection& selection,
                         const http::Entity& entity, const GatewayOptions& options,
-                        std::string_view request_id) {
+                        const Principal& who, std::string_view request_id) {
   http::Response response;
   if (selection.status == 412 || selection.status == 416) {
     response = http::ProblemResponse(
@@ -91,7 +94,7 @@ http::Response MakeHead(const Deliverable& what, const http::Selection& selectio
     response.headers.Set("Content-Type", what.media_type);
   }
   http::Describe(selection, entity, response);
-  response.headers.Set("Cache-Control", CacheControl(what, options));
+  response.headers.Set("Cache-Control", CacheControl(what, options, who));
   // Strangers' bytes: whatever a browser takes them for, it must not run anything in them.
   response.headers.Set("Content-Security-Policy", "default-src 'none'; sandbox");
   if (!what.download_name.empty()) {
@@ -116,7 +119,7 @@ Task<absl::StatusOr<http::Response>> HandleDelivery(Delivery& delivery,
                               what->size};
     const http::Selection selection = http::Select(request.method, request.headers, entity);
     http::Response response =
-        MakeHead(*what, selection, entity, options, request.context.request_id);
+        MakeHead(*what, selection, entity, options, who, request.context.request_id);
     if (selection.status != 200 && selection.status != 206) co_return response;
     response.stream_length = selection.length;
     if (request.method == "HEAD" || selection.length == 0) co_return response;

@@ -177,8 +177,8 @@ struct Mounting {
                    const http::RouteOptions& limits, Serve serve) const {
     return router.Add(
         binding.http_method, binding.path, limits,
-        Guarded(gate, ScopesNeededFor(method), options->trusted_origins,
-                // Keeps the options, and so the origins.
+        Guarded(gate, ScopesNeededFor(method), options->origins,
+                // Keeps the options, and so the rules.
                 [serve = std::move(serve), kept = options](const Principal& who, Request& request) {
                   return serve(who, request);
                 }));
@@ -258,7 +258,7 @@ absl::Status MountDelivery(const Mounting& mounting, Delivery& delivery) {
   };
   return mounting.router.Add(
       "GET", "/i/{id}/{file}", limits,
-      Guarded(mounting.gate, Scope::kRead, mounting.options->trusted_origins, deliver));
+      Guarded(mounting.gate, Scope::kRead, mounting.options->origins, deliver));
 }
 
 absl::Status MountOpenApi(http::Router& router) {

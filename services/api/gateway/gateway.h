@@ -33,6 +33,17 @@ using DescribeUpload =
 // was processed; Location is /v1/images/{id}. Knows stockroom.v1.UploadImageResponse.
 UploadAnswer DescribeImageUpload(const google::protobuf::Message& response, bool waited);
 
+// Protects those who do not have to log in from the pages that they visit.
+struct OriginRules {
+  // Pages of these origins may write, besides the gateway's own.
+  std::vector<std::string> trusted;
+  // The gateway listens on loopback: a request must call it by a name or address of loopback, by
+  // one of `hosts`, or by that of a trusted origin. A page whose name was made to point to this
+  // machine (DNS rebinding) calls it by its own.
+  bool loopback_only = false;
+  std::vector<std::string> hosts;
+};
+
 struct GatewayOptions {
   int64_t max_json_bytes = 1 << 20;
   // Of a whole upload request. The use case limits the image itself and tells it better, so this
@@ -50,8 +61,7 @@ struct GatewayOptions {
   absl::Duration watch_timeout = absl::Hours(1);
   // How long browsers and CDNs may show a public picture without asking again.
   absl::Duration public_max_age = absl::Seconds(60);
-  // Pages of these origins may write where nobody has to log in, besides the gateway's own.
-  std::vector<std::string> trusted_origins;
+  OriginRules origins;
   DescribeUpload describe_upload = DescribeImageUpload;
 };
 

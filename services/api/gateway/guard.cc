@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "services/common/base/config.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::api {
@@ -22,28 +23,58 @@ absl::StatusOr<Credentials> CredentialsOf(const Request& request) {
   return credentials;
 }
 
-absl::Status CheckOrigin(const Request& request, const std::vector<std::string>& trusted) {
+bool Contains(const std::vector<std::string>& list, std::string_view what) {
+  return std::find(list.begin(), list.end(), what) != list.end();
+}
+
+// host[:port] of an origin; "" for "null".
+std::string_view AuthorityOf(std::string_view origin) {
+  const size_t scheme = origin.find("://");
+  return scheme == std::string_view::npos ? std::string_view() : origin.substr(scheme + 3);
+}
+
+absl::Status Refuse(const char* reason, const char* message) {
+  return MakeStatus(absl::StatusCode::kPermissionDenied, message, {.reason = reason});
+}
+
+absl::Status CheckHost(std::string_view host, const OriginRules& origins) {
+  if (!origins.loopback_only) return absl::OkStatus();
+  // Without a port it is any.
+  const size_t colon = host.rfind(':');
+  const bool port = colon != std::string_view::npos && host.find(']', colon) == host.npos;
+  const std::string_view name = port ? host.substr(0, colon) : host;
+  if (IsLoopbackAddress(std::string(name) + ":1") || Contains(origins.hosts, name)) {
+    return absl::OkStatus();
+  }
+  for (const std::string& origin : origins.trusted) {
+    if (http::EqualsIgnoreCase(AuthorityOf(origin), host)) return absl::OkStatus();
+  }
+  return Refuse("UNKNOWN_HOST",
+                "this gateway listens on loopback and is not known by that name; see "
+                "gateway.hosts");
+}
+
+absl::Status CheckOrigin(const Request& request, const OriginRules& origins) {
+  SR_RETURN_IF_ERROR(CheckHost(request.headers.Get("Host"), origins));
   const std::string_view origin = request.headers.Get("Origin");
   if (origin.empty() || request.method == "GET" || request.method == "HEAD") {
     return absl::OkStatus();
   }
-  const size_t scheme = origin.find("://");
-  const bool own = scheme != std::string_view::npos &&
-                   http::EqualsIgnoreCase(origin.substr(scheme + 3), request.headers.Get("Host"));
-  const auto trusts = [&](std::string_view name) {
-    return std::find(trusted.begin(), trusted.end(), name) != trusted.end();
-  };
-  if (own || trusts(origin) || trusts("*")) return absl::OkStatus();
-  return MakeStatus(absl::StatusCode::kPermissionDenied,
-                    "a page of another origin may not write here without credentials; see "
-                    "gateway.cors_origins",
-                    {.reason = "CROSS_ORIGIN"});
+  const std::string_view authority = AuthorityOf(origin);
+  const bool own =
+      !authority.empty() && http::EqualsIgnoreCase(authority, request.headers.Get("Host"));
+  if (own || Contains(origins.trusted, origin) || Contains(origins.trusted, "*")) {
+    return absl::OkStatus();
+  }
+  return Refuse("CROSS_ORIGIN",
+                "a page of another origin may not write here without credentials; see "
+                "gateway.cors_origins");
 }
 
 }  // namespace
 
 Task<absl::StatusOr<Admitted>> AdmitRequest(Gate& gate, const Request& request, Scopes needed,
-                                            const std::vector<std::string>& trusted_origins) {
+                                            const OriginRules& origins) {
   const absl::StatusOr<Credentials> credentials = CredentialsOf(request);
   if (!credentials.ok()) co_return credentials.status();
   std::optional<absl::StatusOr<Admitted>> admission = gate.TryAdmit(*credentials, needed);
@@ -54,7 +85,7 @@ Task<absl::StatusOr<Admitted>> AdmitRequest(Gate& gate, const Request& request, 
     admission = co_await http::AwaitCallback<absl::StatusOr<Admitted>>(admit);
   }
   if (admission->ok() && (*admission)->who.anonymous) {
-    const absl::Status origin = CheckOrigin(request, trusted_origins);
+    const absl::Status origin = CheckOrigin(request, origins);
     if (!origin.ok()) co_return origin;
   }
   co_return *std::move(admission);

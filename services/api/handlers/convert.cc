@@ -1,6 +1,7 @@
 #include "services/api/handlers/convert.h"
 
 #include <google/protobuf/util/time_util.h>
+#include <algorithm>
 
 #include <map>
 #include <nlohmann/json.hpp>
@@ -120,7 +121,19 @@ absl::StatusOr<Description> Describe(const Message& message) {
 }  // namespace
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time) {
-  return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(time));
+  // Out of its range the library ends the process.
+  const absl::Time first = absl::FromUnixSeconds(TimeUtil::kTimestampMinSeconds);
+  const absl::Time last = absl::FromUnixSeconds(TimeUtil::kTimestampMaxSeconds);
+  return TimeUtil::MicrosecondsToTimestamp(absl::ToUnixMicros(std::clamp(time, first, last)));
+}
+
+absl::StatusOr<absl::Time> TimeOf(std::string_view field, const google::protobuf::Timestamp& time) {
+  if (time.seconds() < TimeUtil::kTimestampMinSeconds ||
+      time.seconds() > TimeUtil::kTimestampMaxSeconds || time.nanos() < 0 ||
+      time.nanos() > 999'999'999) {
+    return InvalidField(field, "expected a time from the year 1 to 9999");
+  }
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
 void ToMessage(const Image& image, v1::ImageView view, v1::Image* out) {

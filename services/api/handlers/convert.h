@@ -4,6 +4,7 @@
 #include <google/protobuf/timestamp.pb.h>
 
 #include <set>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "services/api/domain/catalog.h"
@@ -14,7 +15,10 @@
 
 namespace stockroom::api {
 
+// The nearest that a message can hold: the years 1 to 9999.
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
+// INVALID_ARGUMENT about `field`: over gRPC a timestamp may hold anything.
+absl::StatusOr<absl::Time> TimeOf(std::string_view field, const google::protobuf::Timestamp& time);
 
 // `view`: FULL, or BASIC for everything but the analysis.
 void ToMessage(const Image& image, v1::ImageView view, v1::Image* out);

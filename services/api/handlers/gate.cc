@@ -1,5 +1,7 @@
 #include "services/api/handlers/gate.h"
 
+#include <arpa/inet.h>
+
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -36,11 +38,22 @@ absl::Status CheckScopes(const Principal& who, Scopes needed) {
                     {.reason = "SCOPE_MISSING", .metadata = {{"scope", scopes}}});
 }
 
+// An IPv6 network of 64 bits is one customer's: its addresses count as one.
+std::string NetworkOf(const std::string& peer) {
+  in6_addr address{};
+  if (inet_pton(AF_INET6, peer.c_str(), &address) != 1 || IN6_IS_ADDR_V4MAPPED(&address))
+    return peer;
+  return std::string(reinterpret_cast<const char*>(address.s6_addr), 8);
+}
+// No subject begins with a control character.
+std::string StrangerAt(const std::string& peer) { return "\n" + NetworkOf(peer); }
+std::string GuesserAt(const std::string& peer) { return "\r" + NetworkOf(peer); }
+
 }  // namespace
 
 Scopes ScopesNeededFor(const google::protobuf::MethodDescriptor& method) {
   const std::string& name = method.options().GetExtension(v1::required_scope);
-  if (name.empty()) return {};
+  if (name == "none") return {};
   const std::optional<Scope> scope = ScopeNamed(name);
   if (!scope) {
     LogError("a method needs a scope that does not exist", {{"method", method.full_name()}});
@@ -83,7 +96,16 @@ Gate::Gate(Authenticator& authenticator, RateLimiter& limiter, Metrics& metrics)
 std::optional<absl::StatusOr<Admitted>> Gate::TryAdmit(const Credentials& credentials,
                                                        Scopes needed) {
   std::optional<absl::StatusOr<Principal>> who = authenticator_.TryAuthenticate(credentials);
-  if (!who) return std::nullopt;
+  if (!who) {
+    // Finding out costs work, so guessing has a limit; what is known to be good goes on.
+    if (!limiter_.on() || !limiter_.Exhausted(GuesserAt(credentials.peer), absl::Now())) {
+      return std::nullopt;
+    }
+    limited_.Add();
+    return MakeStatus(absl::StatusCode::kResourceExhausted,
+                      "too many wrong keys or tokens came from this address; come back later",
+                      {.reason = "RATE_LIMITED", .retry_after = absl::Seconds(10)});
+  }
   return Decide(*std::move(who), credentials, needed);
 }
 
@@ -99,7 +121,10 @@ void Gate::Admit(const CallContext& context, const Credentials& credentials, Sco
 absl::StatusOr<Admitted> Gate::Decide(absl::StatusOr<Principal> who, const Credentials& credentials,
                                       Scopes needed) {
   if (!who.ok()) {
-    if (absl::IsUnauthenticated(who.status())) unauthenticated_.Add();
+    if (absl::IsUnauthenticated(who.status())) {
+      unauthenticated_.Add();
+      if (limiter_.on()) limiter_.Take(GuesserAt(credentials.peer), absl::Now());
+    }
     return who.status();
   }
   Admitted admission{.who = *std::move(who)};
@@ -108,9 +133,8 @@ absl::StatusOr<Admitted> Gate::Decide(absl::StatusOr<Principal> who, const Crede
     return allowed;
   }
   if (!limiter_.on()) return admission;
-  // No subject begins with a line break.
   const std::string caller =
-      admission.who.anonymous ? "\n" + credentials.peer : admission.who.subject;
+      admission.who.anonymous ? StrangerAt(credentials.peer) : admission.who.subject;
   admission.rate = limiter_.Take(caller, absl::Now());
   if (admission.rate->allowed) return admission;
   limited_.Add();

@@ -15,8 +15,8 @@
 
 namespace stockroom::api {
 
-// The scope that the method's option stockroom.v1.required_scope names; none without the option.
-// Ends the process for a name that does not exist: the protos are part of the program.
+// The scope that the method's option stockroom.v1.required_scope names. Ends the process without
+// the option, or for a name that does not exist: the protos are part of the program.
 Scopes ScopesNeededFor(const google::protobuf::MethodDescriptor& method);
 
 // Of the only method that takes this message.

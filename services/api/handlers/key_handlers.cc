@@ -40,8 +40,7 @@ absl::Status KeyHandlers::CreateApiKey(const CallContext& context, const Princip
     wanted.role = *role;
   }
   if (request.has_expire_time()) {
-    wanted.expire_time = absl::FromUnixSeconds(request.expire_time().seconds()) +
-                         absl::Nanoseconds(request.expire_time().nanos());
+    SR_ASSIGN_OR_RETURN(wanted.expire_time, TimeOf("expire_time", request.expire_time()));
   }
   SR_ASSIGN_OR_RETURN(const CreatedApiKey created, keys_.Create(who, wanted));
   ToMessage(created.key, response->mutable_key());
@@ -73,7 +72,7 @@ absl::Status KeyHandlers::RevokeApiKey(const CallContext& context, const Princip
 
 absl::Status KeyHandlers::WhoAmI(const CallContext&, const Principal& who, const v1::WhoAmIRequest&,
                                  v1::WhoAmIResponse* response) {
-  response->set_subject(who.subject);
+  response->set_subject(who.anonymous ? Principal::Anonymous().subject : who.subject);
   response->set_anonymous(who.anonymous);
   for (std::string& name : ScopeNames(who.scopes)) response->add_scopes(std::move(name));
   response->mutable_attributes()->insert(who.attributes.begin(), who.attributes.end());

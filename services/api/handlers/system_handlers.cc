@@ -9,10 +9,13 @@ absl::Status SystemHandlers::Ping(const CallContext&, const Principal&, const v1
   return absl::OkStatus();
 }
 
-absl::Status SystemHandlers::GetServerInfo(const CallContext&, const Principal&,
+absl::Status SystemHandlers::GetServerInfo(const CallContext&, const Principal& who,
                                            const v1::GetServerInfoRequest&,
                                            v1::ServerInfo* response) {
   response->set_version(version_);
+  response->set_index_position(position_.Get());
+  // Counts would tell how many images there are that one may not see.
+  if (!who.scopes.Has(Scope::kAdmin) && !who.scopes.Has(Scope::kModerate)) return absl::OkStatus();
   const JobNumbers jobs = jobs_();
   response->set_jobs_waiting(jobs.waiting);
   response->set_jobs_running(jobs.running);
@@ -26,7 +29,6 @@ absl::Status SystemHandlers::GetServerInfo(const CallContext&, const Principal&,
     out->set_draining(worker.draining);
     out->set_version(worker.version);
   }
-  response->set_index_position(position_.Get());
   response->set_index_images(index_.size());
   return absl::OkStatus();
 }

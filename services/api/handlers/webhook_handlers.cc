@@ -16,17 +16,6 @@
 namespace stockroom::api {
 namespace {
 
-// Over gRPC a timestamp may hold anything.
-absl::StatusOr<absl::Time> TimeOf(const google::protobuf::Timestamp& time) {
-  using google::protobuf::util::TimeUtil;
-  if (time.seconds() < TimeUtil::kTimestampMinSeconds ||
-      time.seconds() > TimeUtil::kTimestampMaxSeconds || time.nanos() < 0 ||
-      time.nanos() > 999'999'999) {
-    return InvalidField("dead_since", "expected a time from the year 1 to 9999");
-  }
-  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
-}
-
 template <typename Message>
 WebhookFilter FilterOf(const Message& message) {
   return {.tags = {message.filter().tags().begin(), message.filter().tags().end()},
@@ -160,14 +149,14 @@ absl::Status WebhookHandlers::GetWebhook(const CallContext&, const Principal&,
   return absl::OkStatus();
 }
 
-absl::Status WebhookHandlers::UpdateWebhook(const CallContext&, const Principal&,
+absl::Status WebhookHandlers::UpdateWebhook(const CallContext&, const Principal& who,
                                             const v1::UpdateWebhookRequest& request,
                                             v1::Webhook* response) {
   SR_ASSIGN_OR_RETURN(const std::set<WebhookField> fields, FieldsToUpdate(request));
   WebhookSpec spec = SpecOf(request.webhook());
   spec.disabled = request.webhook().disabled();
   SR_ASSIGN_OR_RETURN(const Webhook webhook,
-                      webhooks_.Update(request.webhook().id(), std::move(spec), fields));
+                      webhooks_.Update(who, request.webhook().id(), std::move(spec), fields));
   ToMessage(webhook, response);
   return absl::OkStatus();
 }
@@ -178,12 +167,12 @@ absl::Status WebhookHandlers::DeleteWebhook(const CallContext&, const Principal&
   return webhooks_.Delete(request.id());
 }
 
-absl::Status WebhookHandlers::RotateWebhookSecret(const CallContext&, const Principal&,
+absl::Status WebhookHandlers::RotateWebhookSecret(const CallContext&, const Principal& who,
                                                   const v1::RotateWebhookSecretRequest& request,
                                                   v1::RotateWebhookSecretResponse* response) {
   const absl::Duration grace =
       request.has_grace_seconds() ? absl::Seconds(request.grace_seconds()) : kDefaultSecretGrace;
-  SR_ASSIGN_OR_RETURN(const Webhook webhook, webhooks_.RotateSecret(request.id(), grace));
+  SR_ASSIGN_OR_RETURN(const Webhook webhook, webhooks_.RotateSecret(who, request.id(), grace));
   ToMessage(webhook, response->mutable_webhook());
   response->set_secret(SecretText(webhook.secret));
   return absl::OkStatus();
@@ -225,7 +214,7 @@ absl::Status WebhookHandlers::ReplayWebhookDeliveries(
     v1::ReplayWebhookDeliveriesResponse* response) {
   std::optional<absl::Time> dead_since;
   if (request.has_dead_since()) {
-    SR_ASSIGN_OR_RETURN(dead_since, TimeOf(request.dead_since()));
+    SR_ASSIGN_OR_RETURN(dead_since, TimeOf("dead_since", request.dead_since()));
   }
   SR_ASSIGN_OR_RETURN(const WebhookStore::Replayed replayed,
                       webhooks_.Replay(request.webhook_id(), request.id(), dead_since));

@@ -46,8 +46,10 @@ absl::StatusOr<std::optional<ApiKey>> ReadApiKey(Query& query) {
 template <typename Db>
 absl::Status InsertApiKeyRow(Db& db, const ApiKey& key, int max_keys) {
   {
-    auto count = db.Query("SELECT COUNT(*) FROM api_keys");
-    if (!count.Step()) return count.status();
+    auto count = db.Query(
+        "SELECT COUNT(*) FROM api_keys WHERE revoke_time = 0 AND (expire_time = 0 OR "
+        "expire_time > ?)");
+    if (!count.Bind(absl::ToUnixMicros(key.create_time)).Step()) return count.status();
     if (count.Integer(0) >= max_keys) return TooManyApiKeys(max_keys);
   }
   {

@@ -1,12 +1,18 @@
 #include "services/api/metadata/memory_api_keys.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "services/api/metadata/transitions.h"
 
 namespace stockroom::api {
 
 absl::Status MemoryApiKeys::AddApiKey(const ApiKey& key, int max_keys) {
   MutexLock lock(mu_);
-  if (static_cast<int>(keys_.size()) >= max_keys) return TooManyApiKeys(max_keys);
+  const auto good = std::count_if(keys_.begin(), keys_.end(), [&](const auto& other) {
+    return other.second.ValidAt(key.create_time);
+  });
+  if (good >= max_keys) return TooManyApiKeys(max_keys);
   for (const auto& [id, other] : keys_) {
     if (other.secret_hash == key.secret_hash) return ApiKeyTaken(key.id);
   }

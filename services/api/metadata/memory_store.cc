@@ -62,6 +62,7 @@ class MemoryStore final : public MetadataStore {
         }
         answer = {*twin, true, LastPosition()};
       } else {
+        SR_RETURN_IF_ERROR(created.unless_duplicate);
         if (!images_.emplace(image.id, image).second) return IdTaken(image.id);
         InsertJob(image.id, {.request_id = created.request_id}, now);
         Append(kImageCreated, image, now);

@@ -73,6 +73,7 @@ absl::StatusOr<CreatedImage> CreateImageIn(Tx& tx, const NewImage& created, cons
       return CreatedImage{*std::move(twin), true};
     }
   }
+  SR_RETURN_IF_ERROR(created.unless_duplicate);
   {
     auto taken = tx.db.Query("SELECT 1 FROM images WHERE id = ?");
     if (taken.Bind(image.id).Step()) return IdTaken(image.id);

@@ -1,5 +1,6 @@
 #include "services/api/rpc/front.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -13,12 +14,23 @@ std::string_view MetadataOf(const grpc::CallbackServerContext& context, const ch
                               : std::string_view(it->second.data(), it->second.size());
 }
 
-// "ipv4:127.0.0.1:5432" and "ipv6:%5B::1%5D:5432" without the port.
-std::string AddressOf(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
+// "ipv4:127.0.0.1:5432" and "ipv6:%5B::1%5D:5432" as HTTP has them: 127.0.0.1, ::1.
+std::string AddressOf(std::string peer) {
+  peer.erase(std::min(peer.rfind(':'), peer.size()));
+  if (peer.starts_with("ipv4:")) return peer.substr(5);
+  if (peer.starts_with("ipv6:%5B") && peer.ends_with("%5D")) {
+    return peer.substr(8, peer.size() - 11);
+  }
+  return peer;
+}
 
 }  // namespace
 
 absl::StatusOr<Credentials> CredentialsOf(const grpc::CallbackServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  if (metadata.count("authorization") > 1 || metadata.count("x-api-key") > 1) {
+    return InvalidCredentials("credentials were sent twice");
+  }
   absl::StatusOr<Credentials> credentials =
       ReadCredentials(MetadataOf(context, "authorization"), MetadataOf(context, "x-api-key"));
   if (credentials.ok()) credentials->peer = AddressOf(context.peer());

@@ -37,11 +37,14 @@ void AdmitCall(Front& front, const CallContext& context,
                const absl::StatusOr<Credentials>& credentials,
                absl::AnyInvocable<void(absl::StatusOr<Principal>)> done) {
   if (!credentials.ok()) return done(credentials.status());
-  front.gate.Admit(context, *credentials, ScopesFor<Request>(),
-                   [done = std::move(done)](absl::StatusOr<Admitted> admission) mutable {
-                     if (!admission.ok()) return done(admission.status());
-                     done(std::move(admission->who));
-                   });
+  auto answer = [done = std::move(done)](absl::StatusOr<Admitted> admitted) mutable {
+    if (!admitted.ok()) return done(admitted.status());
+    done(std::move(admitted->who));
+  };
+  std::optional<absl::StatusOr<Admitted>> known =
+      front.gate.TryAdmit(*credentials, ScopesFor<Request>());
+  if (known) return answer(*std::move(known));
+  front.gate.Admit(context, *credentials, ScopesFor<Request>(), std::move(answer));
 }
 
 enum class RunsOn { kExecutor, kReaction };

@@ -45,6 +45,14 @@ TEST_P(MetadataStoreContract, BoundsTheNumberOfApiKeys) {
   const absl::Status refused = keys.AddApiKey(KeyOf("b"), 1);
   EXPECT_EQ(Code(refused), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(DetailsOf(refused).reason, "TOO_MANY_KEYS");
+  // Those that are over take nobody's place.
+  Value(keys.RevokeApiKey("a", kNoon));
+  ApiKey expiring = KeyOf("c");
+  expiring.expire_time = kNoon + absl::Hours(1);
+  ASSERT_TRUE(keys.AddApiKey(expiring, 1).ok());
+  ApiKey later = KeyOf("d");
+  later.create_time = kNoon + absl::Hours(1);
+  EXPECT_TRUE(keys.AddApiKey(later, 1).ok());
 }
 
 TEST_P(MetadataStoreContract, KeepsTheTimeOfAnApiKeysFirstRevocation) {

@@ -305,4 +305,15 @@ TEST_P(MetadataStoreContract, KnowsWhichBytesAreReferenced) {
   EXPECT_THAT(Value(store().ReferencedAmong(asked)), UnorderedElementsAre(Digest::Of("z")));
 }
 
+TEST_P(MetadataStoreContract, WhereThereIsNoRoomOnlyBytesThatAreThereAreTaken) {
+  Create("a");
+  NewImage same = Upload("b", "ann", "bytes of a");
+  same.unless_duplicate = absl::ResourceExhaustedError("full");
+  EXPECT_TRUE(Value(store().CreateImage(same, kNoon)).deduplicated);
+  NewImage other = Upload("c");
+  other.unless_duplicate = absl::ResourceExhaustedError("full");
+  EXPECT_EQ(Code(store().CreateImage(other, kNoon)), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Code(store().GetImage("c")), absl::StatusCode::kNotFound);
+}
+
 }  // namespace stockroom::api

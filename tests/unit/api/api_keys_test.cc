@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "services/api/domain/uploads.h"
+#include <limits>
+
+#include "services/api/handlers/convert.h"
+#include "services/api/handlers/key_handlers.h"
 #include "services/api/metadata/memory_store.h"
 #include "services/common/base/status.h"
 
@@ -57,11 +60,15 @@ TEST_F(ApiKeysTest, NobodyMakesAKeyThatMayDoMoreThanThemselves) {
   Principal limited = With(Role::kModerator);
   limited.scopes = limited.scopes | Scopes(Scope::kAdmin);
   EXPECT_TRUE(keys_.Create(limited, {.subject = "a", .role = Role::kAdmin}).ok());
+  // Nor one that stands for somebody whose images they may not see.
   Principal no_moderator{
-      .subject = "x", .anonymous = false, .scopes = Scope::kRead | Scope::kWrite | Scope::kAdmin};
+      .subject = "a", .anonymous = false, .scopes = Scope::kRead | Scope::kWrite | Scope::kAdmin};
   const auto refused = keys_.Create(no_moderator, {.subject = "a", .role = Role::kModerator});
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(DetailsOf(refused.status()).reason, "SCOPE_MISSING");
+  const std::vector<std::string> read = {"images:read"};
+  EXPECT_TRUE(keys_.Create(no_moderator, {.subject = "a", .scopes = read}).ok());
+  EXPECT_FALSE(keys_.Create(no_moderator, {.subject = "b", .scopes = read}).ok());
 }
 
 TEST_F(ApiKeysTest, RefusesSubjectsLabelsAndTimesThatMakeNoSense) {
@@ -88,6 +95,22 @@ TEST_F(ApiKeysTest, ListsInPages) {
   EXPECT_EQ(rest->next_page_token, "");
   EXPECT_FALSE(keys_.List(501, "").ok());
   EXPECT_FALSE(keys_.List(1, "' OR 1=1").ok());
+}
+
+TEST_F(ApiKeysTest, TimesThatNoMessageCanHoldEndNothing) {
+  KeyHandlers handlers(keys_, nullptr);
+  v1::CreateApiKeyRequest request;
+  v1::CreateApiKeyResponse response;
+  request.set_subject("anna");
+  for (const int64_t seconds : {int64_t{253'402'300'800}, std::numeric_limits<int64_t>::max(),
+                                std::numeric_limits<int64_t>::min()}) {
+    request.mutable_expire_time()->set_seconds(seconds);
+    const absl::Status status =
+        handlers.CreateApiKey(CallContext(), With(Role::kAdmin), request, &response);
+    EXPECT_EQ(DetailsOf(status).reason, "INVALID_FIELD") << seconds;
+  }
+  EXPECT_EQ(ToTimestamp(absl::InfiniteFuture()).seconds(), 253'402'300'799);
+  EXPECT_LT(ToTimestamp(absl::InfinitePast()).seconds(), 0);
 }
 
 TEST(Roles, EachMayDoWhatTheOneBeforeMay) {

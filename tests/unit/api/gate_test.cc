@@ -93,6 +93,30 @@ TEST_F(GateTest, CountsStrangersByTheirAddressAndOthersByTheirName) {
   EXPECT_FALSE(admit(Ann(Scope::kRead), "10.0.0.2"));
 }
 
+TEST_F(GateTest, GuessersAreStoppedAndKnownKeysGoOn) {
+  rate_ = {.per_second = 0.001, .burst = 2};
+  RateLimiter limiter(rate_, metrics_);
+  Gate gate(authenticator_, limiter, metrics_);
+  const auto outcome = [&](const std::string& peer) {
+    const auto at_once = gate.TryAdmit({.token = "t", .peer = peer}, {});
+    if (at_once) return at_once->status().code();
+    absl::StatusCode later;
+    gate.Admit(CallContext::WithTimeout(absl::Seconds(1)), {.token = "t", .peer = peer}, {},
+               [&](const absl::StatusOr<Admitted>& admitted) { later = admitted.status().code(); });
+    return later;
+  };
+  authenticator_.waits = true;
+  authenticator_.answer = InvalidCredentials("wrong");
+  // Neighbours in one IPv6 network are one guesser.
+  EXPECT_EQ(outcome("2001:db8:1:2::1"), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(outcome("2001:db8:1:2::2"), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(outcome("2001:db8:1:2::3"), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(outcome("2001:db8:1:3::1"), absl::StatusCode::kUnauthenticated);
+  authenticator_.waits = false;
+  authenticator_.answer = Ann(Scope::kRead);
+  EXPECT_EQ(outcome("2001:db8:1:2::3"), absl::StatusCode::kOk);
+}
+
 TEST(ReadCredentials, TakesEitherHeaderAndNoOtherScheme) {
   EXPECT_EQ(ReadCredentials("", "")->token, "");
   EXPECT_EQ(ReadCredentials("Bearer abc", "")->token, "abc");

@@ -47,6 +47,15 @@ TEST(RateLimiter, WaitingDoesNotSaveUpMoreThanTheBurst) {
   EXPECT_FALSE(limiter.Take("ann", later).allowed);
 }
 
+TEST(RateLimiter, AClockThatStepsBackPunishesNobody) {
+  Metrics metrics;
+  RateLimiter limiter({.per_second = 1, .burst = 2}, metrics);
+  EXPECT_TRUE(limiter.Take("ann", kNoon).allowed);
+  const absl::Time earlier = kNoon - absl::Hours(1);
+  EXPECT_LE(limiter.Take("ann", earlier).retry_after, absl::Seconds(1));
+  EXPECT_TRUE(limiter.Take("ann", earlier + absl::Seconds(1)).allowed);
+}
+
 TEST(RateLimiter, RemembersABoundedNumberOfCallers) {
   Metrics metrics;
   RateLimiter limiter({.per_second = 1, .burst = 1, .max_callers = 10}, metrics);
@@ -88,6 +97,36 @@ TEST_F(QuotasTest, AnOwnerKeepsNoMoreBytesThanAllowed) {
   EXPECT_FALSE(UploadWith(quotas, Png("123")).ok());
   EXPECT_TRUE(UploadWith(quotas, Png("34")).ok());
   EXPECT_FALSE(UploadWith(quotas, Png("5")).ok());
+}
+
+TEST_F(QuotasTest, BytesThatAreThereNeedNoRoom) {
+  Quotas quotas({.max_images = 1}, *store_, clock_);
+  EXPECT_TRUE(UploadWith(quotas, Png("1")).ok());
+  const auto again = UploadWith(quotas, Png("1"));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->deduplicated);
+  EXPECT_FALSE(UploadWith(quotas, Png("2")).ok());
+}
+
+TEST_F(QuotasTest, UploadsAtTheSameTimeDoNotShareTheLastPlace) {
+  Quotas quotas({.max_images = 3}, *store_, clock_);
+  std::atomic<int> stored = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      if (UploadWith(quotas, Png(std::to_string(i))).ok()) ++stored;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(stored, 3);
+}
+
+TEST_F(QuotasTest, AnUploadThatFailsGivesItsRoomBack) {
+  Quotas quotas({.max_images = 1}, *store_, clock_);
+  ASSERT_TRUE(quotas.Take("anna", 5).ok());
+  EXPECT_FALSE(UploadWith(quotas, Png("1")).ok());
+  quotas.GiveBack("anna", 5);
+  EXPECT_TRUE(UploadWith(quotas, Png("1")).ok());
 }
 
 TEST_F(QuotasTest, RoomIsFoundAgainAfterADeletion) {

@@ -105,6 +105,7 @@ TEST_F(CertificatesTest, ANewPairIsTakenAndABrokenOneChangesNothing) {
   while (chain() == first) std::this_thread::yield();
   while (Expiry() != absl::ToUnixSeconds(ends + absl::Hours(1))) std::this_thread::yield();
   const std::string good = chain();
+  Await(Reloads("taken"), 1);
   const uint64_t taken = Reloads("taken").value();
 
   const uint64_t refused = Reloads("refused").value();

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "services/api/domain/roles.h"
 #include "services/api/gateway/gateway.h"
 #include "services/common/base/status.h"
 #include "services/common/http/problem.h"
@@ -130,6 +131,7 @@ class FakeAuthenticator final : public Authenticator {
     });
   }
   std::map<std::string, Principal> known;
+  Scopes strangers;
   bool waits = false;
 
  private:
@@ -138,7 +140,7 @@ class FakeAuthenticator final : public Authenticator {
   absl::StatusOr<Principal> Judge(const Credentials& credentials) const {
     if (credentials.token.empty()) {
       Principal anonymous = Principal::Anonymous();
-      if (!known.empty()) anonymous.scopes = {};
+      if (!known.empty()) anonymous.scopes = strangers;
       return anonymous;
     }
     const auto it = known.find(credentials.token);

@@ -5,7 +5,7 @@ namespace stockroom::api {
 namespace {
 
 TEST_F(GatewayTest, TheAuthenticatorDecidesWhoAsks) {
-  const Principal ann{.subject = "ann", .anonymous = false};
+  const Principal ann{.subject = "ann", .anonymous = false, .scopes = ScopesOf(Role::kUploader)};
   authenticator_.known["good"] = ann;
   Start();
   const RawResponse stranger = Ask("GET /v1/search");
@@ -24,7 +24,8 @@ TEST_F(GatewayTest, TheAuthenticatorDecidesWhoAsks) {
 }
 
 TEST_F(GatewayTest, AnswersAlikeWhenTheAuthenticatorHasToWait) {
-  authenticator_.known["good"] = {.subject = "ann", .anonymous = false};
+  authenticator_.known["good"] = {
+      .subject = "ann", .anonymous = false, .scopes = ScopesOf(Role::kUploader)};
   authenticator_.waits = true;
   Start();
   EXPECT_EQ(Ask("GET /v1/search", "X-API-Key: good\r\n").status, 200);
@@ -44,8 +45,10 @@ TEST_F(GatewayTest, RefusesACallThatNeedsAnotherScope) {
 }
 
 TEST_F(GatewayTest, LimitsTheRequestsOfEachCaller) {
-  authenticator_.known["ann"] = {.subject = "ann", .anonymous = false};
-  authenticator_.known["ben"] = {.subject = "ben", .anonymous = false};
+  authenticator_.known["ann"] = {
+      .subject = "ann", .anonymous = false, .scopes = ScopesOf(Role::kUploader)};
+  authenticator_.known["ben"] = {
+      .subject = "ben", .anonymous = false, .scopes = ScopesOf(Role::kUploader)};
   rate_ = {.per_second = 0.001, .burst = 2};
   Start();
   EXPECT_EQ(Ask("GET /v1/search", "X-API-Key: ann\r\n").Header("RateLimit-Remaining"), "1");
@@ -60,7 +63,7 @@ TEST_F(GatewayTest, LimitsTheRequestsOfEachCaller) {
 }
 
 TEST_F(GatewayTest, PagesOfOtherOriginsMayNotWriteWhereNobodyLogsIn) {
-  options_.trusted_origins = {"https://photos.example"};
+  options_.origins.trusted = {"https://photos.example"};
   Start();
   EXPECT_EQ(Ask("POST /images", "Origin: https://evil.example\r\n", "x").status, 403);
   EXPECT_EQ(Ask("POST /images", "Origin: null\r\n", "x").status, 403);
@@ -69,6 +72,37 @@ TEST_F(GatewayTest, PagesOfOtherOriginsMayNotWriteWhereNobodyLogsIn) {
   // The client of these tests says Host: a.
   EXPECT_EQ(Ask("POST /images", "Origin: http://a\r\n", "x").status, 202);
   EXPECT_EQ(Ask("GET /v1/search", "Origin: https://evil.example\r\n").status, 200);
+}
+
+TEST_F(GatewayTest, OnLoopbackItIsCalledByLoopbacksNamesOnly) {
+  options_.origins = {
+      .trusted = {"https://photos.example"}, .loopback_only = true, .hosts = {"nas"}};
+  authenticator_.known["good"] = {
+      .subject = "ann", .anonymous = false, .scopes = ScopesOf(Role::kUploader)};
+  authenticator_.strangers = ScopesOf(Role::kUploader);
+  Start();
+  const auto get = [&](const std::string& host, const std::string& more = "") {
+    return RawClient(server_->port())
+        .Ask("GET /v1/search HTTP/1.1\r\nHost: " + host + "\r\n" + more + "\r\n")
+        .status;
+  };
+  for (const char* host : {"localhost", "localhost:8080", "127.0.0.1:8080", "127.0.0.1", "[::1]:80",
+                           "[::1]", "nas", "nas:8080", "photos.example"}) {
+    EXPECT_EQ(get(host), 200) << host;
+  }
+  for (const char* host : {"evil.example", "evil.example:8080", "127.0.0.1.evil.example",
+                           "localhost.evil.example:80", "10.0.0.1"}) {
+    EXPECT_EQ(get(host), 403) << host;
+  }
+  EXPECT_EQ(get("evil.example", "X-API-Key: good\r\n"), 200);
+}
+
+TEST_F(GatewayTest, SharedCachesKeepNoPictureThatNeededAKey) {
+  authenticator_.known["good"] = {
+      .subject = "ann", .anonymous = false, .scopes = ScopesOf(Role::kViewer)};
+  Start();
+  EXPECT_THAT(Ask("GET /i/i1/thumb-320.jpg", "X-API-Key: good\r\n").Header("Cache-Control"),
+              testing::StartsWith("private, max-age="));
 }
 
 }  // namespace

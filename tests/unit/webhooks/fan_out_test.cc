@@ -123,10 +123,10 @@ TEST_F(FanOutTest, AStepMakesOnlySoManyDeliveriesAndTheNextGoesOn) {
 
 TEST_F(FanOutTest, WhatHappensWhileAWebhookIsDisabledIsNotForIt) {
   const std::string id = Make();
-  ASSERT_TRUE(webhooks_.Update(id, {.disabled = true}, {WebhookField::kDisabled}).ok());
+  ASSERT_TRUE(webhooks_.Update(Root(), id, {.disabled = true}, {WebhookField::kDisabled}).ok());
   Upload("a");
   Step(fan_out_);
-  ASSERT_TRUE(webhooks_.Update(id, {.disabled = false}, {WebhookField::kDisabled}).ok());
+  ASSERT_TRUE(webhooks_.Update(Root(), id, {.disabled = false}, {WebhookField::kDisabled}).ok());
   Upload("b");
   Step(fan_out_);
   ASSERT_EQ(Log(id).size(), 1u);

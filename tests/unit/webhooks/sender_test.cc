@@ -167,7 +167,8 @@ TEST_F(SenderTest, GoneFromAnAddressThatWasReplacedDisablesNothing) {
   const std::string id = Make();
   Queue(id, {"a"});
   SendDue();
-  ASSERT_TRUE(webhooks_.Update(id, {.url = "https://example.org/new"}, {WebhookField::kUrl}).ok());
+  ASSERT_TRUE(
+      webhooks_.Update(Root(), id, {.url = "https://example.org/new"}, {WebhookField::kUrl}).ok());
   Answer({.status = 410});
   EXPECT_FALSE(hooks_.GetWebhook(id)->disabled);
 }

@@ -86,6 +86,23 @@ TEST_F(WebhookHandlersTest, AnUpdateChangesWhatItsMaskNames) {
   EXPECT_EQ(Reason(Call(&WebhookHandlers::UpdateWebhook, request, &webhook)), "WEBHOOK_NOT_FOUND");
 }
 
+TEST_F(WebhookHandlersTest, NobodyPointsAWebhookElsewhereThatSeesMoreThanThey) {
+  Principal moderator = Root();
+  moderator.scopes = moderator.scopes | Scopes(Scope::kModerate);
+  const absl::StatusOr<Webhook> theirs =
+      webhooks_.Create(moderator, {.url = "https://example.org/hook"});
+  ASSERT_TRUE(theirs.ok()) << theirs.status();
+  const WebhookSpec elsewhere{.url = "https://example.org/mine"};
+  const auto update = [&](const Principal& who) {
+    return webhooks_.Update(who, theirs->id, elsewhere, {WebhookField::kUrl}).status();
+  };
+  EXPECT_EQ(Reason(update(Root())), "SCOPE_MISSING");
+  EXPECT_EQ(Reason(webhooks_.RotateSecret(Root(), theirs->id, absl::ZeroDuration()).status()),
+            "SCOPE_MISSING");
+  EXPECT_EQ(webhooks_.Get(theirs->id)->url, "https://example.org/hook");
+  EXPECT_TRUE(update(moderator).ok());
+}
+
 TEST_F(WebhookHandlersTest, RefusesWhatCanNotBe) {
   v1::CreateWebhookRequest request;
   v1::CreateWebhookResponse response;
