@@ -72,13 +72,20 @@ void Transport::OnTimer(uint64_t generation) {
   if (next < timer_at_) StartTimer(next);
 }
 
-// The write that runs gets more time if the peer has taken enough meanwhile.
-bool Transport::StillMoves(Clock::time_point now) {
-  if (writing_ == nullptr) return false;
-  const int64_t acknowledged = Acknowledged();
+// What counts is what the peer acknowledged, each byte once: what the kernel took only waits there.
+void Transport::SpendOnWrite(Clock::time_point now) {
+  // Under TLS a record that is partly written is with the kernel before it is in sent_, so the
+  // difference may also fall.
+  const int64_t acknowledged = std::max(Acknowledged(), acknowledged_);
   writing_->Spend(absl::FromChrono(now - write_begun_), acknowledged - acknowledged_);
   acknowledged_ = acknowledged;
   write_begun_ = now;
+}
+
+// The write that runs gets more time if the peer has taken enough meanwhile.
+bool Transport::StillMoves(Clock::time_point now) {
+  if (writing_ == nullptr) return false;
+  SpendOnWrite(now);
   if (writing_->left() <= absl::ZeroDuration()) return false;
   deadline_ = now + absl::ToChronoNanoseconds(writing_->left());
   return true;
@@ -170,14 +177,14 @@ Task<absl::Status> Transport::Write(std::string_view head, std::string_view body
     boost::system::error_code error;
     const size_t n = co_await WriteSome(head, body, error);
     Disarm();
-    writing_ = nullptr;
     sent_ += static_cast<int64_t>(n);
+    SpendOnWrite(Clock::now());
+    writing_ = nullptr;
     if (error) {
       tls_over_ = true;
       if (!timed_out_) co_return Broken(error);
       co_return absl::DeadlineExceededError("the client takes the answer too slowly");
     }
-    patience.Spend(absl::FromChrono(Clock::now() - write_begun_), static_cast<int64_t>(n));
     const size_t of_head = std::min(n, head.size());
     head.remove_prefix(of_head);
     body.remove_prefix(n - of_head);

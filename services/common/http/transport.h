@@ -68,6 +68,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   void Disarm() { deadline_ = Clock::time_point::max(); }
   void StartTimer(Clock::time_point at);
   void OnTimer(uint64_t generation);
+  void SpendOnWrite(Clock::time_point now);
   bool StillMoves(Clock::time_point now);
   void LookForClose(Clock::time_point now);
   Task<size_t> WriteSome(std::string_view head, std::string_view body,
@@ -85,7 +86,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   // Of the running write; null if none runs.
   Patience* writing_ = nullptr;
   Clock::time_point write_begun_;
-  int64_t acknowledged_ = 0;  // of sent_, when it was last looked
+  int64_t acknowledged_ = 0;  // of sent_, as far as it bought patience
   // When the running operation is to be given up; max() if none runs. The timer is not set anew for
   // every operation: when it goes off too early it is set again.
   Clock::time_point deadline_ = Clock::time_point::max();
