@@ -217,8 +217,9 @@ Task<void> Transport::Goodbye(absl::Duration limit) {
   Disarm();
 }
 
-void Transport::WatchForClose(std::function<void()> gone) {
+void Transport::WatchForClose(std::function<void()> gone, bool until_end) {
   gone_ = std::move(gone);
+  until_end_ = until_end;
   if (!gone_) {
     look_at_ = Clock::time_point::max();
     return;
@@ -231,7 +232,9 @@ void Transport::LookForClose(Clock::time_point now) {
   look_at_ = Clock::time_point::max();
   if (!gone_) return;
   // Not a read: the end shows behind a next request, or a goodbye of TLS, that nobody has read.
-  pollfd state{socket_.native_handle(), POLLRDHUP, 0};
+  // A reset, and both directions at their ends, show without being asked for.
+  const short end = until_end_ ? POLLRDHUP : 0;
+  pollfd state{socket_.native_handle(), end, 0};
   if (::poll(&state, 1, 0) <= 0) {
     look_at_ = now + kLookEvery;
     return;

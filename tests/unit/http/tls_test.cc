@@ -89,7 +89,8 @@ class TlsClient {
   // Of the last ReceiveUntil: the server said goodbye properly.
   bool Closed() const { return end_ == SSL_ERROR_ZERO_RETURN; }
   void SayGoodbye() { SSL_shutdown(ssl_); }
-  void CloseSocket() { socket_.Close(); }
+  void FinishSending() { socket_.FinishSending(); }
+  void ResetSocket() { socket_.Reset(); }
 
  private:
   RawClient socket_;
@@ -297,8 +298,17 @@ TEST_F(TlsServerTest, AClientThatSaysGoodbyeAndGoesCancelsItsRequest) {
   ASSERT_TRUE(client.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
   entered_.get_future().wait();
   client.SayGoodbye();
-  client.CloseSocket();
+  client.ResetSocket();
   EXPECT_EQ(cancelled_.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+}
+
+TEST_F(TlsServerTest, AClientThatOnlySaysGoodbyeGetsItsAnswer) {
+  Start();
+  TlsClient client = Connect();
+  ASSERT_TRUE(client.Send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n"));
+  client.SayGoodbye();
+  client.FinishSending();
+  EXPECT_GT(client.ReceiveUntil("END").size(), 3'000'000u);
 }
 
 TEST_F(TlsServerTest, AClientThatTakesNothingIsGivenUp) {
