@@ -21,6 +21,8 @@ namespace {
 
 // How often it is looked whether the client of a running request is still there.
 constexpr std::chrono::milliseconds kLookEvery(200);
+// How often an operation that is to end is cancelled again, until it has.
+constexpr std::chrono::milliseconds kCancelEvery(100);
 // What fits into one record of TLS, and is cheaper to copy together than to send in two.
 constexpr size_t kRecord = 16 << 10;
 
@@ -62,8 +64,10 @@ void Transport::OnTimer(uint64_t generation) {
   timer_at_ = Clock::time_point::max();
   const Clock::time_point now = Clock::now();
   if (now >= look_at_) LookForClose(now);
-  if (now >= deadline_ && !StillMoves(now)) {
-    deadline_ = Clock::time_point::max();
+  if (now >= deadline_ && (timed_out_ || !StillMoves(now))) {
+    // Those of TLS consist of several: a part that has just ended is not there to be cancelled, and
+    // the next one begins.
+    deadline_ = now + kCancelEvery;
     timed_out_ = true;
     boost::system::error_code ignored;
     socket_.cancel(ignored);
