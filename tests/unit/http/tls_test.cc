@@ -11,6 +11,7 @@
 #include <future>
 #include <thread>
 
+#include "services/common/http/connection.h"
 #include "services/common/http/problem.h"
 #include "services/common/http/server.h"
 #include "tests/support/certificates.h"
@@ -309,6 +310,16 @@ TEST_F(TlsServerTest, AClientThatOnlySaysGoodbyeGetsItsAnswer) {
   client.SayGoodbye();
   client.FinishSending();
   EXPECT_GT(client.ReceiveUntil("END").size(), 3'000'000u);
+}
+
+TEST_F(TlsServerTest, BodiesHaveTheTimeOfARecordMore) {
+  options_.min_bytes_per_second = 1 << 10;
+  options_.grace = absl::Seconds(10);
+  ServerState state(options_, Router(), metrics_);
+  EXPECT_EQ(state.BodyPace().grace, absl::Seconds(10));
+  state.tls = TlsListener::Start(options_.tls, {"gateway", absl::Hours(1)}, metrics_).value();
+  EXPECT_EQ(state.BodyPace().grace, absl::Seconds(26));
+  EXPECT_EQ(state.AnswerPace().grace, absl::Seconds(10)) << "what the client acknowledges shows";
 }
 
 TEST_F(TlsServerTest, AClientThatTakesNothingIsGivenUp) {
