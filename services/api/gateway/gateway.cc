@@ -233,6 +233,7 @@ absl::Status MountResponseStream(const Mounting& mounting, const ResponseStreamM
   http::RouteOptions limits;
   limits.max_body_bytes = 0;
   limits.timeout = mounting.options->watch_timeout;
+  limits.until_close = true;
   SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
   for (const Binding& binding : bindings) {
     auto route = std::make_shared<const EventRoute>(EventRoute{method, binding});

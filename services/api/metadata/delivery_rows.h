@@ -270,12 +270,16 @@ absl::StatusOr<WebhookStore::Replayed> ReplayDeliveryRows(
   return replayed;
 }
 
+// However short the log is kept: what is pending stays, unless its webhook is gone or disabled and
+// nobody will send it.
 template <typename Db>
 absl::StatusOr<int> TrimDeliveryRows(Db& db, absl::Time before, int limit) {
   std::vector<std::pair<std::string, std::string>> old;
   {
     auto query = db.Query(
         "SELECT webhook_id, event_id FROM webhook_deliveries WHERE queue_time < ? "
+        "AND (state <> 1 OR NOT EXISTS (SELECT 1 FROM webhooks "
+        "WHERE id = webhook_deliveries.webhook_id AND disabled = 0)) "
         "ORDER BY queue_time LIMIT ?");
     query.Bind(absl::ToUnixMicros(before), std::max(limit, 0));
     while (query.Step()) old.emplace_back(query.Text(0), query.Text(1));

@@ -175,7 +175,9 @@ class MemoryWebhookStore final : public WebhookStore {
     MutexLock lock(mu_);
     int trimmed = 0;
     for (auto it = deliveries_.begin(); it != deliveries_.end() && trimmed < limit;) {
-      const bool old = it->second.queue_time < StoredTime(before);
+      const bool old =
+          it->second.queue_time < StoredTime(before) &&
+          (it->second.state != DeliveryState::kPending || !CheckEnabled(it->first.first).ok());
       trimmed += old ? 1 : 0;
       it = old ? deliveries_.erase(it) : std::next(it);
     }

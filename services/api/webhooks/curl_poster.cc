@@ -56,6 +56,7 @@ struct CurlPoster::Transfer {
       transfer.refused = AddressText(address->addr);
       return CURL_SOCKET_BAD;
     }
+    transfer.let_through = true;
     return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   }
   static size_t Body(char*, size_t size, size_t count, void* self) {
@@ -83,7 +84,8 @@ struct CurlPoster::Transfer {
       if (seconds > 0) result.retry_after = absl::Seconds(seconds);
       return result;
     }
-    if (!refused.empty()) {
+    // Of a name with several addresses those that are allowed say what went wrong.
+    if (!refused.empty() && !let_through) {
       // Which address a name of this network has is nothing for whoever makes webhooks.
       LogInfo("a webhook leads to an address that is not allowed", {{"address", refused}});
       result.error = "the address is not allowed (webhooks.allow_networks)";
@@ -99,7 +101,8 @@ struct CurlPoster::Transfer {
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
   char error[CURL_ERROR_SIZE] = "";
-  std::string refused;
+  std::string refused;       // the last address that is not allowed
+  bool let_through = false;  // an address was
   size_t body_bytes = 0;
   size_t header_bytes = 0;
   absl::Duration begun;

@@ -36,7 +36,8 @@ BodyReader::BodyReader(Transport& transport, const RequestHead& head, Options op
 
 void BodyReader::WatchIfFinished() {
   if (!finished_) return;
-  transport_.WatchForClose([cancellation = context_.cancellation] { cancellation->Cancel(); });
+  transport_.WatchForClose([cancellation = context_.cancellation] { cancellation->Cancel(); },
+                           options_.until_close);
 }
 
 absl::Status BodyReader::Fail(absl::Status error) {

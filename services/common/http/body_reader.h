@@ -15,10 +15,11 @@ class BodyReader final : public RequestBody {
   struct Options {
     int64_t max_bytes = 0;
     Pace body;
-    Pace answer;  // of "100 Continue"
+    Pace answer;               // of "100 Continue"
+    bool until_close = false;  // see RouteOptions
   };
-  // `transport` and `context` must outlive the reader. Cancels the context if the client goes away
-  // in the middle of the body.
+  // `transport` and `context` must outlive the reader. Cancels the context if the client goes away,
+  // which an end of what it sends means in the middle of the body, and with `until_close`.
   BodyReader(Transport& transport, const RequestHead& head, Options options, CallContext& context);
 
   Task<ByteResult> Read() override;

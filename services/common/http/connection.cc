@@ -141,6 +141,7 @@ Task<bool> Connection::ServeOne() {
     request.route = exchange.route->path.text();
     request.context.deadline = absl::Now() + exchange.route->options.timeout;
     limits.max_bytes = exchange.route->options.max_body_bytes;
+    limits.until_close = exchange.route->options.until_close;
     refused = Admit(exchange);
   } else {
     refused = found.status();

@@ -76,7 +76,8 @@ struct Request {
   std::string route;  // the template that matched
   // Address of the other end of the connection, without port; "" if it is gone.
   std::string peer;
-  // Cancelled when the client goes away. The deadline is the route's.
+  // Cancelled when the client goes away (see RouteOptions::until_close). The deadline is the
+  // route's.
   CallContext context;
   RequestBody* body = nullptr;  // never null while a handler runs
 
@@ -101,6 +102,9 @@ struct RouteOptions {
   int64_t max_body_bytes = 1 << 20;
   // Deadline of the request's context.
   absl::Duration timeout = absl::Seconds(30);
+  // The answer goes on until the client ends it: a client that closes its sending side does. On
+  // other routes it has only said all it had to say, and gets its answer.
+  bool until_close = false;
   // Health and metrics: served however busy the server is, and logged at debug only.
   bool operational = false;
 };

@@ -35,12 +35,12 @@ class Patience {
       left_ = pace_.longest_pause;
       return;
     }
-    if (bytes > 0) {
-      left_ +=
-          absl::Seconds(static_cast<double>(bytes) / static_cast<double>(pace_.bytes_per_second));
-      left_ = std::min(left_, pace_.longest_pause);
-    }
     left_ -= waited;
+    if (bytes <= 0) return;
+    left_ +=
+        absl::Seconds(static_cast<double>(bytes) / static_cast<double>(pace_.bytes_per_second));
+    // Last of all: who waited for the whole pause, and moved enough meanwhile, has it again.
+    left_ = std::min(left_, pace_.longest_pause);
   }
 
  private:

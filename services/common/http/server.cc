@@ -50,6 +50,8 @@ class Server::Core {
 
   absl::Status Listen();
   Task<void> Accept();
+  Task<void> AcceptOne();
+  void Serve(tcp::socket socket, const asio::any_io_executor& strand);
   void Run();
   void StopAccepting();
   void Stop();
@@ -81,31 +83,43 @@ absl::Status Server::Core::Listen() {
 }
 
 Task<void> Server::Core::Accept() {
-  while (acceptor.is_open()) {
-    // Each connection has a strand of its own.
-    const asio::any_io_executor strand = asio::make_strand(io);
-    tcp::socket socket(strand);
-    boost::system::error_code error;
-    auto token = asio::redirect_error(asio::use_awaitable, error);
-    co_await acceptor.async_accept(socket, token);
-    if (state.draining.load()) co_return;
-    if (error) {
-      LogWarning("can not accept connections", {{"error", error.message()}});
-      asio::steady_timer pause(accept_strand, absl::ToChronoNanoseconds(kAcceptPause));
-      auto wait_token = asio::redirect_error(asio::use_awaitable, error);
-      co_await pause.async_wait(wait_token);
-      continue;
-    }
-    const int open = state.connections();
-    if (open >= state.options.max_connections + kReserve) {
-      state.refused_connections.Add();
-      continue;  // the socket closes itself
-    }
+  while (acceptor.is_open() && !state.draining.load()) co_await AcceptOne();
+}
+
+Task<void> Server::Core::AcceptOne() {
+  // Each connection has a strand of its own.
+  const asio::any_io_executor strand = asio::make_strand(io);
+  tcp::socket socket(strand);
+  boost::system::error_code error;
+  auto token = asio::redirect_error(asio::use_awaitable, error);
+  co_await acceptor.async_accept(socket, token);
+  if (state.draining.load()) co_return;
+  if (error) {
+    LogWarning("can not accept connections", {{"error", error.message()}});
+    asio::steady_timer pause(accept_strand, absl::ToChronoNanoseconds(kAcceptPause));
+    auto wait_token = asio::redirect_error(asio::use_awaitable, error);
+    co_await pause.async_wait(wait_token);
+    co_return;
+  }
+  Serve(std::move(socket), strand);
+}
+
+// What has no place, or no memory, is closed: the next one may be luckier.
+void Server::Core::Serve(tcp::socket socket, const asio::any_io_executor& strand) {
+  const int open = state.connections();
+  if (open >= state.options.max_connections + kReserve) {
+    state.refused_connections.Add();
+    return;
+  }
+  try {
     auto connection = std::make_shared<Connection>(
         std::move(socket), state, open >= state.options.max_connections,
         state.tls != nullptr ? state.tls->context() : nullptr);
     asio::co_spawn(
         strand, [connection] { return Connection::Run(connection); }, asio::detached);
+  } catch (const std::exception& e) {
+    state.refused_connections.Add();
+    LogError("a connection can not be served", {{"what", e.what()}});
   }
 }
 

@@ -7,6 +7,8 @@
 namespace stockroom::http {
 namespace {
 
+// The largest that TLS has.
+constexpr int64_t kTlsRecord = 16 << 10;
 constexpr char kRefused[] = "stockroom_http_refused_total";
 constexpr char kRefusedHelp[] = "Requests answered 503 because a limit was reached.";
 
@@ -29,7 +31,13 @@ ServerState::ServerState(const ServerOptions& server_options, Router server_rout
 }
 
 Pace ServerState::BodyPace() const {
-  return {options.body_idle_timeout, options.grace, options.min_bytes_per_second};
+  Pace pace{options.body_idle_timeout, options.grace, options.min_bytes_per_second};
+  // Nothing of a record shows before all of it has come.
+  if (tls != nullptr && pace.bytes_per_second > 0) {
+    pace.grace +=
+        absl::Seconds(static_cast<double>(kTlsRecord) / static_cast<double>(pace.bytes_per_second));
+  }
+  return pace;
 }
 
 Pace ServerState::AnswerPace() const {

@@ -21,6 +21,8 @@ namespace {
 
 // How often it is looked whether the client of a running request is still there.
 constexpr std::chrono::milliseconds kLookEvery(200);
+// How often an operation that is to end is cancelled again, until it has.
+constexpr std::chrono::milliseconds kCancelEvery(100);
 // What fits into one record of TLS, and is cheaper to copy together than to send in two.
 constexpr size_t kRecord = 16 << 10;
 
@@ -62,8 +64,10 @@ void Transport::OnTimer(uint64_t generation) {
   timer_at_ = Clock::time_point::max();
   const Clock::time_point now = Clock::now();
   if (now >= look_at_) LookForClose(now);
-  if (now >= deadline_ && !StillMoves(now)) {
-    deadline_ = Clock::time_point::max();
+  if (now >= deadline_ && (timed_out_ || !StillMoves(now))) {
+    // Those of TLS consist of several: a part that has just ended is not there to be cancelled, and
+    // the next one begins.
+    deadline_ = now + kCancelEvery;
     timed_out_ = true;
     boost::system::error_code ignored;
     socket_.cancel(ignored);
@@ -72,13 +76,20 @@ void Transport::OnTimer(uint64_t generation) {
   if (next < timer_at_) StartTimer(next);
 }
 
-// The write that runs gets more time if the peer has taken enough meanwhile.
-bool Transport::StillMoves(Clock::time_point now) {
-  if (writing_ == nullptr) return false;
-  const int64_t acknowledged = Acknowledged();
+// What counts is what the peer acknowledged, each byte once: what the kernel took only waits there.
+void Transport::SpendOnWrite(Clock::time_point now) {
+  // Under TLS a record that is partly written is with the kernel before it is in sent_, so the
+  // difference may also fall.
+  const int64_t acknowledged = std::max(Acknowledged(), acknowledged_);
   writing_->Spend(absl::FromChrono(now - write_begun_), acknowledged - acknowledged_);
   acknowledged_ = acknowledged;
   write_begun_ = now;
+}
+
+// The write that runs gets more time if the peer has taken enough meanwhile.
+bool Transport::StillMoves(Clock::time_point now) {
+  if (writing_ == nullptr) return false;
+  SpendOnWrite(now);
   if (writing_->left() <= absl::ZeroDuration()) return false;
   deadline_ = now + absl::ToChronoNanoseconds(writing_->left());
   return true;
@@ -170,14 +181,14 @@ Task<absl::Status> Transport::Write(std::string_view head, std::string_view body
     boost::system::error_code error;
     const size_t n = co_await WriteSome(head, body, error);
     Disarm();
-    writing_ = nullptr;
     sent_ += static_cast<int64_t>(n);
+    SpendOnWrite(Clock::now());
+    writing_ = nullptr;
     if (error) {
       tls_over_ = true;
       if (!timed_out_) co_return Broken(error);
       co_return absl::DeadlineExceededError("the client takes the answer too slowly");
     }
-    patience.Spend(absl::FromChrono(Clock::now() - write_begun_), static_cast<int64_t>(n));
     const size_t of_head = std::min(n, head.size());
     head.remove_prefix(of_head);
     body.remove_prefix(n - of_head);
@@ -210,8 +221,9 @@ Task<void> Transport::Goodbye(absl::Duration limit) {
   Disarm();
 }
 
-void Transport::WatchForClose(std::function<void()> gone) {
+void Transport::WatchForClose(std::function<void()> gone, bool until_end) {
   gone_ = std::move(gone);
+  until_end_ = until_end;
   if (!gone_) {
     look_at_ = Clock::time_point::max();
     return;
@@ -224,7 +236,9 @@ void Transport::LookForClose(Clock::time_point now) {
   look_at_ = Clock::time_point::max();
   if (!gone_) return;
   // Not a read: the end shows behind a next request, or a goodbye of TLS, that nobody has read.
-  pollfd state{socket_.native_handle(), POLLRDHUP, 0};
+  // A reset, and both directions at their ends, show without being asked for.
+  const short end = until_end_ ? POLLRDHUP : 0;
+  pollfd state{socket_.native_handle(), end, 0};
   if (::poll(&state, 1, 0) <= 0) {
     look_at_ = now + kLookEvery;
     return;

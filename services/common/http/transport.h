@@ -54,10 +54,11 @@ class Transport : public std::enable_shared_from_this<Transport> {
   // Under TLS: says that nothing more will be sent, and waits until the peer says so too.
   Task<void> Goodbye(absl::Duration limit);
 
-  // Runs `gone` once if the peer closes or resets the connection, or its sending side; looks a few
-  // times a second, because most requests are answered before watching for longer would pay. A
-  // later call replaces the function; {} stops watching.
-  void WatchForClose(std::function<void()> gone);
+  // Runs `gone` once if the peer resets the connection, or, with `until_end`, closes its sending
+  // side: a peer that has closed both can not be told from one that still reads before something is
+  // sent to it. Looks a few times a second, because most requests are answered before watching for
+  // longer would pay. A later call replaces the function; {} stops watching.
+  void WatchForClose(std::function<void()> gone, bool until_end = false);
 
   void Close();
 
@@ -68,6 +69,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   void Disarm() { deadline_ = Clock::time_point::max(); }
   void StartTimer(Clock::time_point at);
   void OnTimer(uint64_t generation);
+  void SpendOnWrite(Clock::time_point now);
   bool StillMoves(Clock::time_point now);
   void LookForClose(Clock::time_point now);
   Task<size_t> WriteSome(std::string_view head, std::string_view body,
@@ -85,7 +87,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   // Of the running write; null if none runs.
   Patience* writing_ = nullptr;
   Clock::time_point write_begun_;
-  int64_t acknowledged_ = 0;  // of sent_, when it was last looked
+  int64_t acknowledged_ = 0;  // of sent_, as far as it bought patience
   // When the running operation is to be given up; max() if none runs. The timer is not set anew for
   // every operation: when it goes off too early it is set again.
   Clock::time_point deadline_ = Clock::time_point::max();
@@ -93,6 +95,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   uint64_t timer_generation_ = 0;
   bool timed_out_ = false;
   std::function<void()> gone_;
+  bool until_end_ = false;
   Clock::time_point look_at_ = Clock::time_point::max();
 };
 

@@ -352,6 +352,7 @@ TEST_P(WebhookStoreContract, ForgetsOldDeliveriesWhateverBecameOfTheirWebhook) {
   Make("w");
   Make("gone");
   Advance({For("w", "e1"), For("gone", "e1")});
+  ASSERT_EQ(Code(Finish(Lease()[0], Done())), absl::StatusCode::kOk);
   Advance({For("w", "e2")}, kNoon + absl::Seconds(9));
   ASSERT_EQ(Code(hooks().DeleteWebhook("gone")), absl::StatusCode::kOk);
   ASSERT_EQ(Value(hooks().WaitingWebhooks()).size(), 1u);
@@ -360,6 +361,30 @@ TEST_P(WebhookStoreContract, ForgetsOldDeliveriesWhateverBecameOfTheirWebhook) {
   EXPECT_EQ(Value(hooks().TrimDeliveries(kNoon + absl::Seconds(5), 9)), 0);
   EXPECT_THAT(Ids(Value(hooks().ListDeliveries({.webhook_id = "w"}))),
               ::testing::ElementsAre("e2"));
+}
+
+TEST_P(WebhookStoreContract, ForgetsNoDeliveryThatIsStillToBeSent) {
+  Make("w");
+  Make("off");
+  Advance({For("w", "delivered"), For("w", "pending")});
+  ASSERT_EQ(Code(Finish(Lease("w", kNoon, 1)[0], Done())), absl::StatusCode::kOk);
+  Value(hooks().UpdateWebhook("off", kNoon, [](Webhook& webhook) {
+    webhook.disabled = true;
+    return absl::OkStatus();
+  }));
+  // By a reader that had seen it enabled: nobody sends it.
+  Advance({For("off", "late")});
+  const absl::Time later = kNoon + absl::Hours(99);
+  EXPECT_EQ(Value(hooks().TrimDeliveries(later, 9)), 2);
+  EXPECT_EQ(Value(hooks().TrimDeliveries(later, 9)), 0);
+  EXPECT_THAT(Ids(Value(hooks().ListDeliveries({.webhook_id = "w"}))),
+              ::testing::ElementsAre("pending"));
+  EXPECT_TRUE(Value(hooks().ListDeliveries({.webhook_id = "off"})).empty());
+  // What waits does not stand in the way of what may go.
+  Advance({For("w", "second")}, kNoon + absl::Seconds(1));
+  ASSERT_EQ(Code(Finish(Lease("w", later, 9)[1], Done())), absl::StatusCode::kOk);
+  EXPECT_EQ(Value(hooks().TrimDeliveries(later, 1)), 1);
+  EXPECT_EQ(Get("pending").state, DeliveryState::kPending);
 }
 
 }  // namespace stockroom::api

@@ -99,6 +99,28 @@ TEST_F(AbuseTest, ASlowReaderIsCutOffAlthoughItNeverPauses) {
   while (OpenConnections() > 0) std::this_thread::yield();
 }
 
+TEST_F(AbuseTest, AReaderThatKeepsHalfOfTheLeastRateIsCutOff) {
+  constexpr int64_t kRate = 16 << 20;
+  options_.grace = absl::Milliseconds(100);
+  options_.write_idle_timeout = absl::Milliseconds(500);
+  options_.min_bytes_per_second = kRate;
+  Start();
+  RawClient client(port(), /*receive_buffer=*/256 << 10);
+  client.Send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  std::string piece(64 << 10, '\0');
+  size_t got = 0;
+  const absl::Time begun = absl::Now();
+  while (true) {
+    const ssize_t n = ::recv(client.fd(), piece.data(), piece.size(), 0);
+    if (n <= 0) break;
+    got += static_cast<size_t>(n);
+    // A machine that is late makes it slower still.
+    absl::SleepFor(begun + absl::Seconds(1) * (static_cast<double>(got) / (0.6 * kRate)) -
+                   absl::Now());
+  }
+  EXPECT_LT(got, size_t{32} << 20);
+}
+
 TEST_F(AbuseTest, AReaderThatIsSlowButSteadyGetsEverything) {
   options_.grace = absl::Milliseconds(200);
   options_.write_idle_timeout = absl::Seconds(20);

@@ -33,6 +33,14 @@ TEST(Patience, SpeedBuysNoMoreThanTheLongestPause) {
   EXPECT_LE(patience.left(), absl::ZeroDuration());
 }
 
+TEST(Patience, WhoMovedEnoughDuringTheLongestPauseHasItAgain) {
+  Patience patience(kPace);
+  patience.Spend(absl::Microseconds(10), 1 << 20);
+  // A timer that went off a little late found what was acknowledged meanwhile.
+  patience.Spend(patience.left() + absl::Microseconds(100), 1 << 20);
+  EXPECT_EQ(patience.left(), absl::Seconds(30));
+}
+
 TEST(Patience, WithoutARateOnlyPausesCount) {
   Patience patience({absl::Seconds(30), absl::Seconds(10), 0});
   for (int i = 0; i < 100; ++i) patience.Spend(absl::Seconds(29), 1);

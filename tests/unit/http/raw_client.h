@@ -62,6 +62,16 @@ class RawClient {
     fd_ = -1;
   }
 
+  // Nothing more will be sent; what comes is still read.
+  void FinishSending() { ::shutdown(fd_, SHUT_WR); }
+
+  // As a client that vanished: the peer gets a reset instead of an end.
+  void Reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    Close();
+  }
+
   // False once the peer does not take it any more.
   bool Send(std::string_view bytes) {
     while (!bytes.empty()) {

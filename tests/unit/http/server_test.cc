@@ -49,9 +49,9 @@ class ServerTest : public ::testing::Test {
                     .ok());
   }
   // Waits for its callback, which the test holds; cancelling the request completes it too.
-  void AddWaiting() {
+  void AddWaiting(const RouteOptions& route = {}) {
     ASSERT_TRUE(router_
-                    .Add("GET", "/wait", {},
+                    .Add("GET", "/wait", route,
                          [this](Request& request) -> Task<Response> {
                            std::unique_ptr<Cancellation::Registration> watch;
                            auto start = [this, &request, &watch](auto done) {
@@ -277,7 +277,31 @@ TEST_F(ServerTest, CancelsTheRequestWhenTheClientGoesAway) {
   RawClient client(port());
   client.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
   entered_.get_future().wait();
-  client.Close();
+  client.Reset();
+  EXPECT_EQ(cancelled_.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+}
+
+TEST_F(ServerTest, AClientThatOnlySendsNoMoreGetsItsAnswer) {
+  AddWaiting();
+  Start();
+  RawClient client(port());
+  client.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.FinishSending();
+  entered_.get_future().wait();
+  // Longer than the server needs to look a second time.
+  EXPECT_EQ(cancelled_.get_future().wait_for(std::chrono::milliseconds(600)),
+            std::future_status::timeout);
+  std::exchange(finish_, {})(200);
+  EXPECT_EQ(client.Receive().body, "waited");
+  EXPECT_TRUE(client.ClosedSilently());
+}
+
+TEST_F(ServerTest, AnAnswerWithoutEndEndsWhenTheClientSendsNoMore) {
+  AddWaiting({.until_close = true});
+  Start();
+  RawClient client(port());
+  client.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.FinishSending();
   EXPECT_EQ(cancelled_.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
 }
 

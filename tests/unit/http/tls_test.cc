@@ -11,6 +11,7 @@
 #include <future>
 #include <thread>
 
+#include "services/common/http/connection.h"
 #include "services/common/http/problem.h"
 #include "services/common/http/server.h"
 #include "tests/support/certificates.h"
@@ -89,7 +90,8 @@ class TlsClient {
   // Of the last ReceiveUntil: the server said goodbye properly.
   bool Closed() const { return end_ == SSL_ERROR_ZERO_RETURN; }
   void SayGoodbye() { SSL_shutdown(ssl_); }
-  void CloseSocket() { socket_.Close(); }
+  void FinishSending() { socket_.FinishSending(); }
+  void ResetSocket() { socket_.Reset(); }
 
  private:
   RawClient socket_;
@@ -297,8 +299,27 @@ TEST_F(TlsServerTest, AClientThatSaysGoodbyeAndGoesCancelsItsRequest) {
   ASSERT_TRUE(client.Send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
   entered_.get_future().wait();
   client.SayGoodbye();
-  client.CloseSocket();
+  client.ResetSocket();
   EXPECT_EQ(cancelled_.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+}
+
+TEST_F(TlsServerTest, AClientThatOnlySaysGoodbyeGetsItsAnswer) {
+  Start();
+  TlsClient client = Connect();
+  ASSERT_TRUE(client.Send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n"));
+  client.SayGoodbye();
+  client.FinishSending();
+  EXPECT_GT(client.ReceiveUntil("END").size(), 3'000'000u);
+}
+
+TEST_F(TlsServerTest, BodiesHaveTheTimeOfARecordMore) {
+  options_.min_bytes_per_second = 1 << 10;
+  options_.grace = absl::Seconds(10);
+  ServerState state(options_, Router(), metrics_);
+  EXPECT_EQ(state.BodyPace().grace, absl::Seconds(10));
+  state.tls = TlsListener::Start(options_.tls, {"gateway", absl::Hours(1)}, metrics_).value();
+  EXPECT_EQ(state.BodyPace().grace, absl::Seconds(26));
+  EXPECT_EQ(state.AnswerPace().grace, absl::Seconds(10)) << "what the client acknowledges shows";
 }
 
 TEST_F(TlsServerTest, AClientThatTakesNothingIsGivenUp) {

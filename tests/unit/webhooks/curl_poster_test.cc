@@ -60,6 +60,18 @@ TEST_F(CurlPosterTest, ConnectsToNoAddressThatIsNotAllowedWhateverNameItHas) {
   EXPECT_EQ(Post(*poster_, receiver.url("localhost")).status, 200);
 }
 
+TEST_F(CurlPosterTest, SaysWhyAnAddressThatIsAllowedFailedAlthoughTheNameHasOthers) {
+  std::string url;
+  {
+    const Receiver gone([](const std::string&) { return ""; });
+    url = gone.url("localhost");
+  }
+  // libcurl takes this name for ::1 and 127.0.0.1, wherever there is IPv6.
+  const PostResult result = Post(*poster_, url);
+  EXPECT_THAT(result.error, Not(HasSubstr("is not allowed")));
+  EXPECT_THAT(result.error, Not(::testing::IsEmpty()));
+}
+
 TEST_F(CurlPosterTest, FollowsNoRedirect) {
   Receiver inside([](const std::string&) { return Answer("200 OK"); });
   Receiver receiver([&](const std::string&) {
