@@ -182,6 +182,27 @@ test('an upload can be cancelled and begun again', async () => {
   });
 });
 
+test('uploads that were cancelled make room for the next', async () => {
+  const names = [];
+  const { routes } = answers({
+    more: (route, url, request) => {
+      if (request.method() !== 'POST') return undefined;
+      names.push(url.searchParams.get('filename'));
+      return names.length <= 3 ? true : json(route, { image: image(0) }, 201).then(() => true);
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    const file = (name) => ({ name, mimeType: 'image/png', buffer: pixel });
+    await page.locator('input[type=file]').setInputFiles(['a', 'b', 'c', 'd'].map((n) => file(`${n}.png`)));
+    await until(() => names.length === 3, 'three at a time');
+    for (const name of names.slice()) {
+      await page.getByRole('button', { name: `Cancel upload of ${name}` }).click();
+    }
+    await page.getByRole('heading', { name: '1 file uploaded' }).waitFor();
+    assert.equal(names[3], 'd.png');
+  });
+});
+
 test('who is asked to sign in does so, and everything is asked for with their key', async () => {
   const who = { subject: 'ann', anonymous: false, scopes: ['images:read', 'images:write'] };
   const make = (i) =>

@@ -107,6 +107,19 @@ test('cancelling stops the one under way and begins the next', async () => {
   assert.equal(queue.uploads.length, 0);
 });
 
+test('one that was cancelled and begun again can be cancelled again', async () => {
+  const { transport, queue, states } = make(1);
+  queue.cancel(1);
+  queue.retry(1);
+  await new Promise((done) => setImmediate(done));
+  assert.deepEqual(states(), ['sending']);
+  queue.cancel(1);
+  assert.deepEqual(
+    transport.calls.map((call) => call.signal.aborted),
+    [true, true],
+  );
+});
+
 test('processing ends when it is told, well or badly', async () => {
   const { transport, queue, states } = make(2);
   await transport.calls[0]?.answer({ processing: true });

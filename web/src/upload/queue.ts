@@ -161,7 +161,8 @@ export class UploadQueue<F> {
     } catch (error) {
       if (!abort.signal.aborted) this.fail(upload, error);
     } finally {
-      this.aborts.delete(upload.id);
+      // Unless it was cancelled and has begun again since.
+      if (this.aborts.get(upload.id) === abort) this.aborts.delete(upload.id);
       this.pump();
     }
   }

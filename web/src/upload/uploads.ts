@@ -36,6 +36,8 @@ class XhrTransport implements UploadTransport<File> {
       for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
       request.upload.onprogress = (event) => onProgress(event.loaded);
       request.onerror = () => reject(new SendError('The connection broke; trying again.', true));
+      // The only event that follows an abort().
+      request.onabort = () => reject(new SendError('Cancelled.', false));
       request.onload = () => {
         if (request.status < 200 || request.status > 299) return reject(this.errorOf(request));
         try {
