@@ -72,6 +72,19 @@ test('a busy server is left in peace for as long as it says, then gets the same 
   assert.equal(transport.calls[2]?.key, transport.calls[0]?.key);
 });
 
+test('on a line too thin for several, one goes at a time', async () => {
+  const { transport, queue, states } = make(3);
+  await transport.calls[0]?.fail(new SendError('too slow', true, 0, true));
+  transport.pauses[0]?.run();
+  assert.deepEqual(states(), ['waiting', 'sending', 'waiting']);
+  await transport.calls[1]?.answer();
+  assert.deepEqual(states(), ['sending', 'done', 'waiting']);
+  await transport.calls[2]?.answer();
+  await transport.calls[3]?.answer();
+  queue.add([1, 2].map((i) => ({ file: 'x', name: `later${i}`, size: 1 })));
+  assert.deepEqual(states().slice(3), ['sending', 'sending'], 'until all are through');
+});
+
 test('pauses grow, and after some attempts it is told', async () => {
   const { transport, states } = make(1);
   for (let i = 0; i < 3; i += 1) {

@@ -58,7 +58,7 @@ class XhrTransport implements UploadTransport<File> {
     noteUnauthenticated(error);
     const busy = [408, 425, 429, 502, 503, 504].includes(error.status);
     const inFlight = error.reason === 'IDEMPOTENCY_KEY_IN_FLIGHT';
-    return new SendError(error.message, busy || inFlight, error.retryAfterMs);
+    return new SendError(error.message, busy || inFlight, error.retryAfterMs, error.status === 408);
   }
 
   newKey(): string {
