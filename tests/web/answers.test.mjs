@@ -203,6 +203,28 @@ test('uploads that were cancelled make room for the next', async () => {
   });
 });
 
+test('an image that is deleted while it is processed holds up no other', async () => {
+  let uploaded = 0;
+  const { routes } = answers({
+    more: (route, url, request) => {
+      const at = Number(/^\/v1\/images\/i(\d+)$/.exec(url.pathname)?.[1] ?? -1);
+      // Nobody ever works on 1 to 4; 0 is gone; 5 is done.
+      if (at === 0) return json(route, { status: 404, detail: 'no such image' }, 404).then(() => true);
+      if (at >= 1 && at <= 4) return json(route, image(at, { state: 'PENDING' })).then(() => true);
+      if (request.method() !== 'POST') return undefined;
+      const state = 'PENDING';
+      return json(route, { image: image(uploaded++, { state }) }, 201).then(() => true);
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    const file = (i) => ({ name: `${i}.png`, mimeType: 'image/png', buffer: pixel });
+    await page.locator('input[type=file]').setInputFiles([0, 1, 2, 3, 4, 5].map(file));
+    await page.locator('.upload.failed').getByText('It was deleted.').waitFor();
+    await page.locator('.upload.done').waitFor();
+    assert.equal(await page.locator('.upload.processing').count(), 4);
+  });
+});
+
 test('who is asked to sign in does so, and everything is asked for with their key', async () => {
   const who = { subject: 'ann', anonymous: false, scopes: ['images:read', 'images:write'] };
   const make = (i) =>

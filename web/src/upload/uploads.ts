@@ -1,6 +1,6 @@
 // Uploads of this page: the queue over XMLHttpRequest, which tells how far a body was sent.
 import { signal } from '@preact/signals';
-import { call, noteUnauthenticated, problemOf, randomKey } from '../api/http';
+import { ApiError, call, noteUnauthenticated, problemOf, randomKey } from '../api/http';
 import { authorization } from '../api/session';
 import type { Image, UploadAnswer } from '../api/types';
 import { notify } from '../notices';
@@ -11,6 +11,7 @@ export const uploads = signal<Upload<File>[]>([]);
 export const ownImages = new Set<string>();
 
 const LOOK_EVERY_MS = 2500;
+const LOOK_AT_MOST = 4;
 
 function resultOf(answer: UploadAnswer): Sent {
   const image = answer.image;
@@ -72,6 +73,7 @@ class XhrTransport implements UploadTransport<File> {
 
 let painting = false;
 let lookTimer = 0;
+let lookedAt = 0; // the last upload that was asked about
 
 // Progress comes often; the page is painted once a frame.
 function onChange(): void {
@@ -98,15 +100,20 @@ export async function noteProcessed(imageId: string): Promise<void> {
     const image = await call<Image>(`/v1/images/${encodeURIComponent(imageId)}`);
     const sent = resultOf({ image });
     if (!sent.processing) queue.processed(imageId, sent.failure);
-  } catch {
-    // Asked again soon.
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) queue.processed(imageId, 'It was deleted.');
+    // Whatever else it was: asked again soon.
   }
 }
 
-// Events tell sooner; this is for what happened before they were listened to.
+// Events tell sooner; this is for what happened before they were listened to. In turns, so that
+// what takes long does not hide what is behind it.
 async function look(): Promise<void> {
-  const waiting = queue.uploads.filter((upload) => upload.state === 'processing').slice(0, 4);
-  await Promise.all(waiting.map((upload) => noteProcessed(upload.imageId)));
+  const waiting = queue.uploads.filter((upload) => upload.state === 'processing');
+  const behind = waiting.filter((upload) => upload.id > lookedAt);
+  const turn = [...new Set([...behind, ...waiting])].slice(0, LOOK_AT_MOST);
+  lookedAt = turn.at(-1)?.id ?? 0;
+  await Promise.all(turn.map((upload) => noteProcessed(upload.imageId)));
   lookTimer = 0;
   onChange();
 }
