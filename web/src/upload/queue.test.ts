@@ -133,6 +133,20 @@ test('one that was cancelled and begun again can be cancelled again', async () =
   );
 });
 
+test('what somebody left behind is forgotten in whatever state it is', async () => {
+  const { transport, queue } = make(4);
+  await transport.calls[0]?.answer({ processing: true });
+  await transport.calls[1]?.fail(new SendError('busy', true));
+  queue.forgetAll();
+  assert.equal(queue.uploads.length, 0);
+  assert.ok(transport.calls[2]?.signal.aborted);
+  transport.pauses[0]?.run();
+  await new Promise((done) => setImmediate(done));
+  assert.equal(transport.calls.length, 3);
+  queue.add([1, 2, 3].map((i) => ({ file: 'x', name: `next${i}`, size: 1 })));
+  assert.equal(transport.calls.length, 5, 'the next one has all the room');
+});
+
 test('processing ends when it is told, well or badly', async () => {
   const { transport, queue, states } = make(2);
   await transport.calls[0]?.answer({ processing: true });

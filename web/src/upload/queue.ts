@@ -126,6 +126,13 @@ export class UploadQueue<F> {
     this.onChange();
   }
 
+  // Somebody else sits here now: nothing goes on in their name.
+  forgetAll(): void {
+    this.cancelAll();
+    this.uploads = [];
+    this.onChange();
+  }
+
   // Processing ended, as events or a look at the image tell.
   processed(imageId: string, failure = ''): void {
     let changed = false;
