@@ -41,9 +41,9 @@ export function problemOf(status: number, body: string, retryAfter: string | nul
   );
 }
 
-// Asks for signing in when an answer says so.
-export function noteUnauthenticated(error: ApiError): void {
-  if (error.status !== 401) return;
+// Asks for signing in when an answer to whoever had `asked`, a token, says so.
+export function noteUnauthenticated(error: ApiError, asked: string): void {
+  if (error.status !== 401 || asked !== token.peek()) return;
   signInWanted.value = {
     reason: token.value ? 'The key or token was not accepted.' : 'This Stockroom wants to know who you are.',
   };
@@ -53,6 +53,7 @@ export async function call<T>(
   path: string,
   init: { method?: string; body?: unknown; headers?: Record<string, string>; signal?: AbortSignal } = {},
 ): Promise<T> {
+  const asked = token.peek();
   let response: Response;
   try {
     response = await fetch(path, {
@@ -73,7 +74,7 @@ export async function call<T>(
   const text = await response.text();
   if (!response.ok) {
     const error = problemOf(response.status, text, response.headers.get('Retry-After'));
-    noteUnauthenticated(error);
+    noteUnauthenticated(error, asked);
     throw error;
   }
   try {

@@ -1,7 +1,7 @@
 // Uploads of this page: the queue over XMLHttpRequest, which tells how far a body was sent.
 import { signal } from '@preact/signals';
 import { ApiError, call, noteUnauthenticated, problemOf, randomKey } from '../api/http';
-import { authorization } from '../api/session';
+import { authorization, token } from '../api/session';
 import type { Image, UploadAnswer } from '../api/types';
 import { notify } from '../notices';
 import { SendError, UploadQueue, type Sent, type Upload, type UploadTransport } from './queue';
@@ -27,6 +27,7 @@ function resultOf(answer: UploadAnswer): Sent {
 class XhrTransport implements UploadTransport<File> {
   send(upload: Upload<File>, onProgress: (sent: number) => void, signal: AbortSignal): Promise<Sent> {
     return new Promise((resolve, reject) => {
+      const asked = token.peek();
       const request = new XMLHttpRequest();
       request.open('POST', `/v1/images?filename=${encodeURIComponent(upload.name)}`);
       const type = upload.file.type;
@@ -40,7 +41,7 @@ class XhrTransport implements UploadTransport<File> {
       // The only event that follows an abort().
       request.onabort = () => reject(new SendError('Cancelled.', false));
       request.onload = () => {
-        if (request.status < 200 || request.status > 299) return reject(this.errorOf(request));
+        if (request.status < 200 || request.status > 299) return reject(this.errorOf(request, asked));
         try {
           const sent = resultOf(JSON.parse(request.responseText) as UploadAnswer);
           if (sent.imageId) ownImages.add(sent.imageId);
@@ -54,9 +55,9 @@ class XhrTransport implements UploadTransport<File> {
     });
   }
 
-  private errorOf(request: XMLHttpRequest): SendError {
+  private errorOf(request: XMLHttpRequest, asked: string): SendError {
     const error = problemOf(request.status, request.responseText, request.getResponseHeader('Retry-After'));
-    noteUnauthenticated(error);
+    noteUnauthenticated(error, asked);
     const busy = [408, 425, 429, 502, 503, 504].includes(error.status);
     const inFlight = error.reason === 'IDEMPOTENCY_KEY_IN_FLIGHT';
     return new SendError(error.message, busy || inFlight, error.retryAfterMs, error.status === 408);
