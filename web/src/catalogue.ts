@@ -2,7 +2,7 @@
 import { effect, signal } from '@preact/signals';
 import { Feed } from './api/feed';
 import { ApiError, call, isPassing } from './api/http';
-import { me, signInWanted, token } from './api/session';
+import { me, signInWanted, strangersMayLook, token } from './api/session';
 import type { FeedEvent, Image, SearchAnswer, WhoAmI } from './api/types';
 import { Results } from './grid/results';
 import { opened, query } from './router';
@@ -172,11 +172,26 @@ function lookSoonAfterGap(): void {
 }
 
 async function whoAmI(): Promise<void> {
+  const asked = token.peek();
+  const who = await call<WhoAmI>('/v1/me').catch(() => null);
+  // An answer about who was here before tells nothing.
+  if (asked !== token.peek()) return;
+  me.value = who;
+  if (who && !who.anonymous) signInWanted.value = null;
+  if (who && !asked) noteStrangers(who);
+}
+
+function noteStrangers(stranger: WhoAmI): void {
+  strangersMayLook.value = (stranger.scopes ?? []).includes('images:read');
+}
+
+// Whoever comes back with a token has to ask without it, as <img> and links do.
+async function whoAreStrangers(): Promise<void> {
   try {
-    me.value = await call<WhoAmI>('/v1/me');
-    if (!me.value.anonymous) signInWanted.value = null;
+    const response = await fetch('/v1/me', { credentials: 'omit' });
+    if (response.ok) noteStrangers((await response.json()) as WhoAmI);
   } catch {
-    me.value = null;
+    // What they are refused is fetched with the token all the same, picture by picture.
   }
 }
 
@@ -188,6 +203,7 @@ export function begin(): void {
     feed.stop();
     void whoAmI();
   });
+  if (token.peek()) void whoAreStrangers();
   effect(() => {
     token.value;
     search(query.value);

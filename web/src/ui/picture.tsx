@@ -1,6 +1,6 @@
 // One picture: its ThumbHash until the pixels are there.
 import { useEffect, useState } from 'preact/hooks';
-import { token } from '../api/session';
+import { needsToken, token } from '../api/session';
 import type { Image } from '../api/types';
 import { hold } from '../grid/private_images';
 import { placeholder } from '../grid/placeholders';
@@ -13,7 +13,7 @@ export function useSource(image: Image, path: string): { src: string; failed: ()
   const [blob, setBlob] = useState({ path: '', url: '' });
   const [broken, setBroken] = useState('');
   const who = token.value;
-  const secret = who !== '' && (image.visibility === 'PRIVATE' || refused === path);
+  const secret = needsToken(image.visibility) || (who !== '' && refused === path);
   useEffect(() => {
     setRefused('');
     setBroken('');
