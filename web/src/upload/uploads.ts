@@ -78,15 +78,15 @@ let lookedAt = 0; // the last upload that was asked about
 
 // Progress comes often; the page is painted once a frame.
 function onChange(): void {
+  if (!lookTimer && queue.uploads.some((upload) => upload.state === 'processing')) {
+    lookTimer = window.setTimeout(() => void look(), LOOK_EVERY_MS);
+  }
   if (painting) return;
   painting = true;
   requestAnimationFrame(() => {
     painting = false;
     uploads.value = queue.uploads.slice();
   });
-  if (!lookTimer && queue.uploads.some((upload) => upload.state === 'processing')) {
-    lookTimer = window.setTimeout(() => void look(), LOOK_EVERY_MS);
-  }
 }
 
 export const queue = new UploadQueue<File>(new XhrTransport(), () => onChange());
