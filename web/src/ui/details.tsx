@@ -115,7 +115,11 @@ function DownloadButton({ image }: { image: Image }) {
 function DeleteButton({ image }: { image: Image }) {
   const [asking, setAsking] = useState(false);
   const [busy, setBusy] = useState(false);
+  const keep = useRef<HTMLButtonElement>(null);
   useEffect(() => setAsking(false), [image.id]);
+  useEffect(() => {
+    if (asking) keep.current?.focus();
+  }, [asking]);
   const remove = async () => {
     setBusy(true);
     try {
@@ -150,12 +154,7 @@ function DeleteButton({ image }: { image: Image }) {
       <button type="button" class="button danger" disabled={busy} onClick={() => void remove()}>
         Delete for ever
       </button>
-      <button
-        type="button"
-        class="button"
-        ref={(element) => element?.focus()}
-        onClick={() => setAsking(false)}
-      >
+      <button type="button" class="button" ref={keep} onClick={() => setAsking(false)}>
         Keep
       </button>
     </span>
