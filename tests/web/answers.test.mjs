@@ -362,9 +362,6 @@ test('facets narrow the search, and similar images are a click away', async () =
   ];
   const { routes } = answers({
     more: (route, url) => {
-      if (url.searchParams.get('q')?.startsWith('license:')) {
-        return json(route, { status: 400, detail: 'unknown key' }, 400).then(() => true);
-      }
       if (url.searchParams.has('facets'))
         return json(route, { images: [], total: '3', facets }).then(() => true);
       if (url.pathname.endsWith('/similar')) {
@@ -376,18 +373,12 @@ test('facets narrow the search, and similar images are a click away', async () =
   await withPage({ routes }, async (page) => {
     const q = () => new URL(page.url()).searchParams.get('q');
     await page.getByRole('button', { name: 'Filters' }).click();
-    await page.getByText('CC0 9').waitFor();
     await page.getByRole('button', { name: 'old town 2' }).click();
     await until(() => q() === 'tags:"old town"', 'the tag');
     await page.getByRole('button', { name: '2020 31' }).click();
     await page.getByRole('button', { name: 'jpeg 30' }).click();
     await page.getByLabel('From').fill('2020-02-01');
     await until(() => q() === 'tags:"old town" date:*-*-2020 format:jpeg from:01-02-2020', 'all of them');
-    assert.equal(
-      await page.getByRole('button', { name: 'CC0' }).count(),
-      0,
-      'counted, but nothing to ask for',
-    );
     await shoot(page, 'filters');
     await page.getByRole('button', { name: 'jpeg 30' }).click();
     await until(() => !q().includes('format'), 'and off again');
@@ -395,6 +386,77 @@ test('facets narrow the search, and similar images are a click away', async () =
     await page.getByRole('link', { name: 'Image 0' }).click();
     await page.getByRole('dialog').locator('.similar a').click();
     await page.getByRole('heading', { name: 'Image 2' }).waitFor();
+  });
+});
+
+test('a server that is busy for a moment takes nothing away from what is shown', async () => {
+  let images = [0, 1, 2];
+  let busy = false;
+  let refusals = 0;
+  const { routes } = answers({
+    more: (route, url) => {
+      if (url.pathname === '/v1/events') {
+        const body = 'event: image.ready\ndata: {"imageId":"i77"}\nid: 41\n\n';
+        return route.fulfill({ contentType: 'text/event-stream', body }).then(() => true);
+      }
+      if (url.pathname !== '/v1/search') return undefined;
+      if (busy) {
+        refusals += 1;
+        return json(route, { status: 503, detail: 'not now', retry_after_ms: 700 }, 503).then(() => true);
+      }
+      const found = url.searchParams.get('page_size') === '50' ? [77, ...images] : images;
+      return json(route, { images: found.map((i) => image(i)), total: '3', feedPosition: '7' }).then(() => true);
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    const pill = page.getByRole('button', { name: '1 new image' });
+    await pill.waitFor();
+    busy = true;
+    await pill.click();
+    await until(() => refusals > 0, 'a refusal');
+    await until(() => refusals > 1, 'another one, when the server said');
+    assert.equal(await items(page).count(), 3);
+    assert.equal(await page.getByRole('heading', { name: 'Something went wrong' }).count(), 0);
+    images = [77, 0, 1, 2];
+    busy = false;
+    await page.getByRole('link', { name: 'Image 77' }).waitFor();
+  });
+});
+
+test('a slow answer about who was here before changes nothing', async () => {
+  let tellBefore = () => {};
+  const held = new Promise((resolve) => (tellBefore = resolve));
+  const { routes } = answers({
+    more: async (route, url, request) => {
+      if (url.pathname !== '/v1/me') return undefined;
+      const key = request.headers()['authorization'];
+      if (key !== 'Bearer sr_first') {
+        return json(route, { subject: 'second', scopes: ['images:read'] }).then(() => true);
+      }
+      await held;
+      return json(route, { status: 401, detail: 'this key has ended' }, 401).then(() => true);
+    },
+  });
+  const keep = async (page) => {
+    await page.addInitScript(() => sessionStorage.setItem('stockroom.token', 'sr_first'));
+    await routes(page);
+  };
+  await withPage({ routes: keep }, async (page) => {
+    await page.getByText('3 images').waitFor();
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.getByRole('button', { name: 'Sign in …' }).click();
+    await page.getByLabel('API key or token').fill('sr_second');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.getByText('Signed in as second').waitFor();
+    const late = page.waitForResponse((one) => one.url().endsWith('/v1/me') && one.status() === 401);
+    tellBefore();
+    await late;
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
+    assert.equal(await page.getByRole('dialog', { name: 'Sign in' }).count(), 0);
+    await page.getByText('Signed in as second').waitFor();
   });
 });
 

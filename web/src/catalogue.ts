@@ -1,7 +1,7 @@
 // What is shown: the results of the query in the address bar, kept up to date by events.
 import { effect, signal } from '@preact/signals';
 import { Feed } from './api/feed';
-import { ApiError, call, isPassing } from './api/http';
+import { ApiError, call, comeBackAfter, isPassing } from './api/http';
 import { me, signInWanted, strangersMayLook, token } from './api/session';
 import type { FeedEvent, Image, SearchAnswer, WhoAmI } from './api/types';
 import { Results } from './grid/results';
@@ -28,6 +28,9 @@ const RETRY_MS = 12_000;
 const AT_TOP_PX = 160;
 
 let coming: Results | null = null;
+// What was asked, and by whom, for `coming` and for what is shown.
+let comingFor = '';
+let shownFor = '';
 let retryTimer = 0;
 let feeding = false;
 
@@ -48,6 +51,7 @@ export function search(q: string): void {
     () => onChange(made),
   );
   coming = made;
+  comingFor = JSON.stringify([q, token.peek()]);
   made.want(0, 60);
 }
 
@@ -55,13 +59,15 @@ function onChange(made: Results): void {
   if (made === coming && (made.begun || made.error)) {
     coming = null;
     searching.value = false;
+    clearTimeout(retryTimer);
+    const passing = !made.begun && isPassing(made.error);
+    if (passing) retryTimer = window.setTimeout(refresh, comeBackAfter(made.error, RETRY_MS));
+    if (!made.begun) made.dispose();
+    // A server that is busy for a moment takes nothing away from what is shown.
+    if (passing && results.peek() && shownFor === comingFor) return;
+    shownFor = comingFor;
     fresh.value = 0;
     failure.value = made.begun ? null : made.error;
-    clearTimeout(retryTimer);
-    if (!made.begun) {
-      made.dispose();
-      if (isPassing(made.error)) retryTimer = window.setTimeout(refresh, RETRY_MS);
-    }
     results.peek()?.dispose();
     results.value = made.begun ? made : null;
     if (made.begun && !feeding) {

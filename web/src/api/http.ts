@@ -98,6 +98,11 @@ export function isPassing(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
 }
 
+// When to ask again: not before the server wants it.
+export function comeBackAfter(error: unknown, otherwiseMs: number): number {
+  return (error instanceof ApiError && error.retryAfterMs) || otherwiseMs;
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
