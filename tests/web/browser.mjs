@@ -119,11 +119,11 @@ export function picture(seed, width = 360, height = 240, grain = 0) {
 }
 
 // Another client's upload; returns the image once it can be found.
-export async function upload(bytes, fields = {}) {
+export async function upload(bytes, fields = {}, key = '') {
   const query = new URLSearchParams({ filename: 'other.png', wait: 'true', ...fields });
   const response = await fetch(`${gateway}/v1/images?${query}`, {
     method: 'POST',
-    headers: { 'Content-Type': 'image/png' },
+    headers: { 'Content-Type': 'image/png', ...(key ? { Authorization: `Bearer ${key}` } : {}) },
     body: bytes,
   });
   assert.ok(response.ok, await response.clone().text());

@@ -309,6 +309,16 @@ test('a hostile title is text', async () => {
     assert.equal(await page.locator('script:not([src])').count(), 0);
 
     await dialog.getByRole('button', { name: 'Delete' }).click();
+    const focused = () => page.evaluate(() => document.activeElement.textContent);
+    await until(async () => (await focused()) === 'Keep', 'what does no harm has the focus');
+    await page.keyboard.press('Shift+Tab');
+    await fetch(`${gateway}/v1/images/${image.id}`, {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"title":"Renamed meanwhile"}',
+    });
+    await dialog.getByRole('heading', { name: 'Renamed meanwhile' }).waitFor();
+    assert.equal(await focused(), 'Delete for ever', 'and keeps what somebody chose instead');
     await dialog.getByRole('button', { name: 'Keep' }).click();
     await dialog.getByRole('button', { name: 'Delete' }).click();
     await dialog.getByRole('button', { name: 'Delete for ever' }).click();
@@ -370,6 +380,54 @@ test('a grid fills its rows, dark and light, on desks and telephones', async () 
       assert.ok((await wide()) <= 0, 'nothing sticks out');
     },
   );
+});
+
+test('filters, suggestions and similar images are those of the server', async () => {
+  const license = 'CC BY 4.0';
+  const look = picture(90, 700, 500, 4);
+  const first = await upload(look, { title: 'Lighthouse', tags: 'quay', license });
+  // Other bytes that look the same.
+  await upload(Buffer.concat([look, Buffer.from('more')]), { title: 'Lighthouse again', tags: 'quay' });
+  await upload(picture(91, 300, 500), { title: 'Tower', tags: 'quay' });
+  await withPage({ path: '/?q=tags%3Aquay' }, async (page) => {
+    const q = () => new URL(page.url()).searchParams.get('q');
+    const filters = page.getByRole('dialog', { name: 'Filters' });
+    await page.getByText('3 images').waitFor();
+    await page.getByRole('button', { name: 'Filters' }).click();
+    const narrow = async (value, query, left) => {
+      const button = filters.getByRole('button', { name: value, exact: true });
+      await button.click();
+      await until(() => q() === `tags:quay ${query}`, value);
+      await page.getByText(left, { exact: true }).waitFor();
+      await page.getByRole('button', { name: /^Remove filter/ }).nth(1).waitFor();
+      await filters.locator('[aria-pressed=true]', { hasText: value.split(' ')[0] }).click();
+      await until(() => q() === 'tags:quay', `without ${value}`);
+      await page.getByText('3 images', { exact: true }).waitFor();
+    };
+    await narrow('portrait 1', 'orientation:portrait', '1 image');
+    await narrow('landscape 2', 'orientation:landscape', '2 images');
+    await narrow(`${license} 1`, `license:"${license}"`, '1 image');
+    await narrow('png 3', 'format:png', '3 images');
+    await narrow(`${new Date(first.createTime).getUTCFullYear()} 3`, `date:*-*-${new Date(first.createTime).getUTCFullYear()}`, '3 images');
+    await shoot(page, 'filters-real');
+    await page.keyboard.press('Escape');
+
+    await page.getByRole('link', { name: 'Lighthouse', exact: true }).click();
+    await page.locator('.similar').getByRole('link', { name: 'Lighthouse again' }).click();
+    await page.getByRole('heading', { name: 'Lighthouse again' }).waitFor();
+    await page.keyboard.press('Escape');
+  });
+  await withPage({}, async (page) => {
+    const box = page.getByRole('combobox', { name: 'Search images' });
+    await box.pressSequentially('qua');
+    await page.getByRole('option', { name: /quay/ }).first().click();
+    await page.getByText('3 images', { exact: true }).waitFor();
+    // Nobody is known here, and may do everything.
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.getByText('Not signed in').waitFor();
+    await page.keyboard.press('Escape');
+    assert.equal(await page.getByRole('button', { name: 'Upload' }).first().isEnabled(), true);
+  });
 });
 
 test('the documentation of the API is there, runs under its policy and can be tried', async () => {

@@ -1,8 +1,8 @@
 // What is shown: the results of the query in the address bar, kept up to date by events.
 import { effect, signal } from '@preact/signals';
 import { Feed } from './api/feed';
-import { ApiError, call, isPassing } from './api/http';
-import { me, signInWanted, token } from './api/session';
+import { ApiError, call, comeBackAfter, isPassing } from './api/http';
+import { me, signInWanted, strangersMayLook, token } from './api/session';
 import type { FeedEvent, Image, SearchAnswer, WhoAmI } from './api/types';
 import { Results } from './grid/results';
 import { opened, query } from './router';
@@ -28,6 +28,9 @@ const RETRY_MS = 12_000;
 const AT_TOP_PX = 160;
 
 let coming: Results | null = null;
+// What was asked, and by whom, for `coming` and for what is shown.
+let comingFor = '';
+let shownFor = '';
 let retryTimer = 0;
 let feeding = false;
 
@@ -48,6 +51,7 @@ export function search(q: string): void {
     () => onChange(made),
   );
   coming = made;
+  comingFor = JSON.stringify([q, token.peek()]);
   made.want(0, 60);
 }
 
@@ -55,13 +59,15 @@ function onChange(made: Results): void {
   if (made === coming && (made.begun || made.error)) {
     coming = null;
     searching.value = false;
+    clearTimeout(retryTimer);
+    const passing = !made.begun && isPassing(made.error);
+    if (passing) retryTimer = window.setTimeout(refresh, comeBackAfter(made.error, RETRY_MS));
+    if (!made.begun) made.dispose();
+    // A server that is busy for a moment takes nothing away from what is shown.
+    if (passing && results.peek() && shownFor === comingFor) return;
+    shownFor = comingFor;
     fresh.value = 0;
     failure.value = made.begun ? null : made.error;
-    clearTimeout(retryTimer);
-    if (!made.begun) {
-      made.dispose();
-      if (isPassing(made.error)) retryTimer = window.setTimeout(refresh, RETRY_MS);
-    }
     results.peek()?.dispose();
     results.value = made.begun ? made : null;
     if (made.begun && !feeding) {
@@ -172,11 +178,26 @@ function lookSoonAfterGap(): void {
 }
 
 async function whoAmI(): Promise<void> {
+  const asked = token.peek();
+  const who = await call<WhoAmI>('/v1/me').catch(() => null);
+  // An answer about who was here before tells nothing.
+  if (asked !== token.peek()) return;
+  me.value = who;
+  if (who && !who.anonymous) signInWanted.value = null;
+  if (who && !asked) noteStrangers(who);
+}
+
+function noteStrangers(stranger: WhoAmI): void {
+  strangersMayLook.value = (stranger.scopes ?? []).includes('images:read');
+}
+
+// Whoever comes back with a token has to ask without it, as <img> and links do.
+async function whoAreStrangers(): Promise<void> {
   try {
-    me.value = await call<WhoAmI>('/v1/me');
-    if (!me.value.anonymous) signInWanted.value = null;
+    const response = await fetch('/v1/me', { credentials: 'omit' });
+    if (response.ok) noteStrangers((await response.json()) as WhoAmI);
   } catch {
-    me.value = null;
+    // What they are refused is fetched with the token all the same, picture by picture.
   }
 }
 
@@ -188,6 +209,7 @@ export function begin(): void {
     feed.stop();
     void whoAmI();
   });
+  if (token.peek()) void whoAreStrangers();
   effect(() => {
     token.value;
     search(query.value);

@@ -41,9 +41,9 @@ export function problemOf(status: number, body: string, retryAfter: string | nul
   );
 }
 
-// Asks for signing in when an answer says so.
-export function noteUnauthenticated(error: ApiError): void {
-  if (error.status !== 401) return;
+// Asks for signing in when an answer to whoever had `asked`, a token, says so.
+export function noteUnauthenticated(error: ApiError, asked: string): void {
+  if (error.status !== 401 || asked !== token.peek()) return;
   signInWanted.value = {
     reason: token.value ? 'The key or token was not accepted.' : 'This Stockroom wants to know who you are.',
   };
@@ -53,6 +53,7 @@ export async function call<T>(
   path: string,
   init: { method?: string; body?: unknown; headers?: Record<string, string>; signal?: AbortSignal } = {},
 ): Promise<T> {
+  const asked = token.peek();
   let response: Response;
   try {
     response = await fetch(path, {
@@ -73,7 +74,7 @@ export async function call<T>(
   const text = await response.text();
   if (!response.ok) {
     const error = problemOf(response.status, text, response.headers.get('Retry-After'));
-    noteUnauthenticated(error);
+    noteUnauthenticated(error, asked);
     throw error;
   }
   try {
@@ -95,6 +96,11 @@ export function isMissing(error: unknown): boolean {
 // What may be better in a while without anybody doing anything.
 export function isPassing(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 0 || error.status === 429 || error.status >= 500);
+}
+
+// When to ask again: not before the server wants it.
+export function comeBackAfter(error: unknown, otherwiseMs: number): number {
+  return (error instanceof ApiError && error.retryAfterMs) || otherwiseMs;
 }
 
 export function messageOf(error: unknown): string {

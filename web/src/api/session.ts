@@ -1,12 +1,14 @@
 // Who is signed in. The secret stays in this tab: it is gone when the tab is closed.
 import { signal } from '@preact/signals';
-import type { WhoAmI } from './types';
+import type { Visibility, WhoAmI } from './types';
 
 const KEY = 'stockroom.token';
 
 export const token = signal<string>(read());
 // Null: the server did not say (an older one, or it could not be reached).
 export const me = signal<WhoAmI | null>(null);
+// Where strangers may not look, public pictures, too, are had with a token only.
+export const strangersMayLook = signal(true);
 export const signInWanted = signal<{ reason: string } | null>(null);
 
 function read(): string {
@@ -29,6 +31,11 @@ export function setToken(value: string): void {
 
 export function authorization(): Record<string, string> {
   return token.value ? { Authorization: `Bearer ${token.value}` } : {};
+}
+
+// What a bare link or <img>, which send no header fields, would be refused.
+export function needsToken(visibility: Visibility | undefined): boolean {
+  return token.value !== '' && (visibility === 'PRIVATE' || !strangersMayLook.value);
 }
 
 export function mayUpload(): boolean {

@@ -6,59 +6,88 @@ const MOST_BYTES = 96e6;
 const MOST_ENTRIES = 400;
 
 interface Entry {
-  url: string;
+  url: string; // '' while it is loaded
   bytes: number;
   users: number;
+  // Of nobody any more: a load under way has nothing to keep.
+  readonly gone: AbortController;
+  loaded: Promise<string>;
 }
 
-const entries = new Map<string, Promise<Entry>>();
-const held = new Map<string, Entry>(); // in order of use
+export interface Hold {
+  // A blob: URL, good until release().
+  readonly url: Promise<string>;
+  release(): void;
+}
 
-async function load(path: string): Promise<Entry> {
-  const response = await fetch(path, { headers: authorization(), credentials: 'omit' });
+const entries = new Map<string, Entry>(); // in order of use
+
+async function load(path: string, entry: Entry): Promise<string> {
+  const signal = entry.gone.signal;
+  const response = await fetch(path, { headers: authorization(), credentials: 'omit', signal });
   if (!response.ok) throw new Error(`The picture is not there (${response.status}).`);
   const blob = await response.blob();
-  return { url: URL.createObjectURL(blob), bytes: blob.size, users: 0 };
+  signal.throwIfAborted();
+  entry.bytes = blob.size;
+  entry.url = URL.createObjectURL(blob);
+  trim();
+  return entry.url;
 }
 
-// A blob: URL for a path. It is kept at least until release().
-export async function acquire(path: string): Promise<string> {
-  let entry = entries.get(path);
-  if (!entry) {
-    entry = load(path);
-    entries.set(path, entry);
-    entry.catch(() => entries.delete(path));
-  }
-  const loaded = await entry;
-  loaded.users += 1;
-  held.delete(path);
-  held.set(path, loaded);
-  trim();
-  return loaded.url;
+function begin(path: string): Entry {
+  const entry: Entry = {
+    url: '',
+    bytes: 0,
+    users: 0,
+    gone: new AbortController(),
+    loaded: Promise.resolve(''),
+  };
+  entry.loaded = load(path, entry);
+  entry.loaded.catch(() => {
+    if (entries.get(path) === entry) entries.delete(path);
+  });
+  return entry;
 }
 
-export function release(path: string): void {
-  const entry = held.get(path);
-  if (entry) entry.users -= 1;
-  trim();
+function drop(entry: Entry): void {
+  entry.gone.abort();
+  if (entry.url) URL.revokeObjectURL(entry.url);
+}
+
+export function hold(path: string): Hold {
+  const entry = entries.get(path) ?? begin(path);
+  entry.users += 1;
+  entries.delete(path);
+  entries.set(path, entry);
+  let held = true;
+  const release = () => {
+    if (!held) return;
+    held = false;
+    entry.users -= 1;
+    // Scrolled past before it was there.
+    if (entry.users === 0 && !entry.url && entries.get(path) === entry) {
+      entries.delete(path);
+      drop(entry);
+    }
+    trim();
+  };
+  return { url: entry.loaded, release };
 }
 
 function trim(): void {
   let bytes = 0;
-  for (const entry of held.values()) bytes += entry.bytes;
-  for (const [path, entry] of held) {
-    if (bytes <= MOST_BYTES && held.size <= MOST_ENTRIES) return;
+  for (const entry of entries.values()) bytes += entry.bytes;
+  for (const [path, entry] of entries) {
+    if (bytes <= MOST_BYTES && entries.size <= MOST_ENTRIES) return;
     if (entry.users > 0) continue;
-    URL.revokeObjectURL(entry.url);
-    held.delete(path);
     entries.delete(path);
+    drop(entry);
     bytes -= entry.bytes;
   }
 }
 
 // Nobody's pictures stay after signing out.
 export function forgetAll(): void {
-  for (const entry of held.values()) URL.revokeObjectURL(entry.url);
-  held.clear();
+  for (const entry of entries.values()) drop(entry);
   entries.clear();
 }

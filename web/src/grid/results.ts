@@ -1,6 +1,6 @@
 // What a search found, page by page as somebody scrolls. Of pictures seen once only their shapes
 // stay; records are kept near the window and fetched again when it comes back.
-import { isAbort, isPassing } from '../api/http';
+import { comeBackAfter, isAbort, isPassing } from '../api/http';
 import type { Image, SearchAnswer } from '../api/types';
 import { usableAspect } from './layout';
 
@@ -134,7 +134,7 @@ export class Results {
     } catch (error) {
       if (isAbort(error) || this.controller.signal.aborted) return;
       this.error = error;
-      if (isPassing(error)) this.retry = setTimeout(() => this.tryAgain(), RETRY_MS);
+      if (isPassing(error)) this.retry = setTimeout(() => this.tryAgain(), comeBackAfter(error, RETRY_MS));
     } finally {
       this.busy = false;
     }

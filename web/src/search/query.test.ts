@@ -30,6 +30,7 @@ test('what a query means survives being made into chips and back', () => {
     'tags:sea harbour',
     'tags:"old town" desc:"in the snow" date:*-12-2020 boat',
     'format:jpeg license:"CC BY 4.0" md5:9e107d9d372bb6826bd81d3542a419d6',
+    'orientation:portrait boat',
     'tags:"a,b"',
   ]) {
     assert.equal(formatQuery(parseQuery(q)), q);

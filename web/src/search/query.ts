@@ -1,6 +1,16 @@
 // The search language of proto/stockroom/v1/search.proto as chips and free text. Pure.
 
-export const CHIP_KEYS = ['tags', 'date', 'from', 'to', 'desc', 'md5', 'format', 'license'] as const;
+export const CHIP_KEYS = [
+  'tags',
+  'date',
+  'from',
+  'to',
+  'desc',
+  'md5',
+  'format',
+  'license',
+  'orientation',
+] as const;
 export type ChipKey = (typeof CHIP_KEYS)[number];
 
 export interface Chip {

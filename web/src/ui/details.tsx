@@ -1,7 +1,7 @@
 // One image, large, with everything that is known about it.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, call, isAbort, messageOf, randomKey } from '../api/http';
-import { authorization, mayChange, token } from '../api/session';
+import { mayChange, token } from '../api/session';
 import type { Image } from '../api/types';
 import { changes, refresh, results, touched } from '../catalogue';
 import { originalShown, pathOf, renditionsOf, thumbnailOf, titleOf } from '../image_facts';
@@ -10,6 +10,7 @@ import { closeImage, openImage, opened } from '../router';
 import { placeholder } from '../grid/placeholders';
 import { Dialog } from './dialog';
 import { DetailsPanel } from './details_panel';
+import { PictureLink } from './download';
 import { EditForm } from './edit_form';
 import { CloseIcon, DownloadIcon, EditIcon, LeftIcon, RightIcon, TrashIcon } from './icons';
 import { isTyping, withModifier, type Pressed } from './keys';
@@ -100,42 +101,25 @@ function useImage(id: string): {
   };
 }
 
-async function download(image: Image): Promise<void> {
-  const response = await fetch(pathOf(image.originalUrl), { headers: authorization(), credentials: 'omit' });
-  if (!response.ok) throw new ApiError(response.status, `The original can not be had (${response.status}).`);
-  const url = URL.createObjectURL(await response.blob());
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = image.filename || image.id;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
-}
-
 function DownloadButton({ image }: { image: Image }) {
   const path = pathOf(image.originalUrl);
   if (!path) return null;
-  const secret = token.value !== '' && image.visibility !== 'PUBLIC';
   return (
-    <a
-      class="button"
-      href={path}
-      download={image.filename || image.id}
-      onClick={(event) => {
-        if (!secret) return;
-        event.preventDefault();
-        download(image).catch((error: unknown) => notify(messageOf(error), true));
-      }}
-    >
+    <PictureLink image={image} path={path} name={image.filename || image.id} class="button">
       <DownloadIcon />
       Original
-    </a>
+    </PictureLink>
   );
 }
 
 function DeleteButton({ image }: { image: Image }) {
   const [asking, setAsking] = useState(false);
   const [busy, setBusy] = useState(false);
+  const keep = useRef<HTMLButtonElement>(null);
   useEffect(() => setAsking(false), [image.id]);
+  useEffect(() => {
+    if (asking) keep.current?.focus();
+  }, [asking]);
   const remove = async () => {
     setBusy(true);
     try {
@@ -170,12 +154,7 @@ function DeleteButton({ image }: { image: Image }) {
       <button type="button" class="button danger" disabled={busy} onClick={() => void remove()}>
         Delete for ever
       </button>
-      <button
-        type="button"
-        class="button"
-        ref={(element) => element?.focus()}
-        onClick={() => setAsking(false)}
-      >
+      <button type="button" class="button" ref={keep} onClick={() => setAsking(false)}>
         Keep
       </button>
     </span>

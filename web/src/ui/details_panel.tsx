@@ -17,6 +17,7 @@ import {
 import { addressOf, openImage, setQuery } from '../router';
 import { formatChip } from '../search/query';
 import { CopyButton } from './copy';
+import { PictureLink } from './download';
 import { Picture } from './picture';
 
 function Facts({ name, facts }: { name: string; facts: Fact[] }) {
@@ -58,12 +59,14 @@ function Palette({ image }: { image: Image }) {
 }
 
 function RenditionRow({
+  image,
   name,
   size,
   format,
   url,
   weight,
 }: {
+  image: Image;
   name: string;
   size: string;
   format: string;
@@ -73,9 +76,9 @@ function RenditionRow({
   return (
     <tr>
       <th scope="row">
-        <a href={url} target="_blank" rel="noreferrer">
+        <PictureLink image={image} path={url} name={`${image.id}-${url.split('/').at(-1)}`} open>
           {name}
-        </a>
+        </PictureLink>
       </th>
       <td>{size}</td>
       <td>{format}</td>
@@ -107,6 +110,7 @@ function Renditions({ image, renditions }: { image: Image; renditions: Rendition
           {renditions.map((rendition) => (
             <RenditionRow
               key={rendition.url}
+              image={image}
               name={rendition.preset ?? ''}
               size={`${rendition.width} × ${rendition.height}`}
               format={rendition.format ?? ''}
@@ -116,6 +120,7 @@ function Renditions({ image, renditions }: { image: Image; renditions: Rendition
           ))}
           {original && (
             <RenditionRow
+              image={image}
               name="original"
               size={image.width ? `${image.width} × ${image.height}` : ''}
               format={image.format ?? ''}

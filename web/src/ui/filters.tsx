@@ -5,7 +5,6 @@ import type { Facet, SearchAnswer } from '../api/types';
 import { count } from '../format';
 import { query, setQuery } from '../router';
 import {
-  formatChip,
   formatQuery,
   hasChip,
   parseQuery,
@@ -21,6 +20,11 @@ const FIELDS = [
   { field: 'year', name: 'Year', chip: yearChip },
   { field: 'format', name: 'Format', chip: (value: string): Chip => ({ key: 'format', value }) },
   { field: 'license', name: 'Licence', chip: (value: string): Chip => ({ key: 'license', value }) },
+  {
+    field: 'orientation',
+    name: 'Orientation',
+    chip: (value: string): Chip => ({ key: 'orientation', value }),
+  },
 ];
 
 function useFacets(open: boolean): Facet[] {
@@ -39,28 +43,6 @@ function useFacets(open: boolean): Facet[] {
   return facets;
 }
 
-// Whether the server's query language has a key for a field; not all of what is counted can be
-// asked for. Tried once; what fails is only counted.
-const known = new Map<string, boolean>([
-  ['tags', true],
-  ['date', true],
-]);
-
-function useKnown(chips: Chip[]): (chip: Chip) => boolean {
-  const [, paint] = useState(0);
-  const unknown = chips.filter((chip) => !known.has(chip.key));
-  useEffect(() => {
-    for (const chip of unknown) {
-      known.set(chip.key, false);
-      call<SearchAnswer>(`/v1/search?page_size=1&q=${encodeURIComponent(formatChip(chip))}`)
-        .then(() => known.set(chip.key, true))
-        .then(() => paint((n) => n + 1))
-        .catch(() => known.set(chip.key, false));
-    }
-  }, [unknown.map((chip) => chip.key).join()]);
-  return (chip) => known.get(chip.key) === true;
-}
-
 export function Filters() {
   const [open, setOpen] = useState(false);
   const facets = useFacets(open);
@@ -71,7 +53,6 @@ export function Filters() {
     chip,
     values: (facets.find((facet) => facet.field === field)?.values ?? []).filter(({ value }) => value),
   })).filter((section) => section.values.length > 0);
-  const isKnown = useKnown(sections.map(({ chip, values }) => chip(values[0]?.value ?? '')));
   const toggle = (chip: Chip) => {
     setQuery(formatQuery(hasChip(now, chip) ? withoutChip(now, chip) : withChip(now, chip)), true);
   };
@@ -94,24 +75,18 @@ export function Filters() {
         <section key={name}>
           <h2>{name}</h2>
           <div class="facet">
-            {values.map(({ value = '', count: n }) =>
-              isKnown(chip(value)) ? (
-                <button
-                  key={value}
-                  type="button"
-                  class="facet-value"
-                  aria-pressed={hasChip(now, chip(value))}
-                  onClick={() => toggle(chip(value))}
-                >
-                  {value}
-                  <span>{count(Number(n ?? 0))}</span>
-                </button>
-              ) : (
-                <span key={value} class="facet-count">
-                  {value} <span>{count(Number(n ?? 0))}</span>
-                </span>
-              ),
-            )}
+            {values.map(({ value = '', count: n }) => (
+              <button
+                key={value}
+                type="button"
+                class="facet-value"
+                aria-pressed={hasChip(now, chip(value))}
+                onClick={() => toggle(chip(value))}
+              >
+                {value}
+                <span>{count(Number(n ?? 0))}</span>
+              </button>
+            ))}
           </div>
         </section>
       ))}

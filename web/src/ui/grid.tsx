@@ -209,7 +209,7 @@ export function Grid({ results }: { results: Results }) {
                     openImage(image.id);
                   }}
                 >
-                  <Picture image={image} pixels={itemWidth} hold={view.hurried} />
+                  <Picture image={image} pixels={itemWidth} hurried={view.hurried} />
                   <span class="caption" aria-hidden="true">
                     {image.visibility !== 'PUBLIC' && image.visibility && <LockIcon />}
                     <span>{titleOf(image)}</span>

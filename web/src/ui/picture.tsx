@@ -1,8 +1,8 @@
 // One picture: its ThumbHash until the pixels are there.
 import { useEffect, useState } from 'preact/hooks';
-import { token } from '../api/session';
+import { needsToken, token } from '../api/session';
 import type { Image } from '../api/types';
-import { acquire, release } from '../grid/private_images';
+import { hold } from '../grid/private_images';
 import { placeholder } from '../grid/placeholders';
 import { pathOf, renditionsOf, thumbnailOf } from '../image_facts';
 
@@ -12,45 +12,47 @@ export function useSource(image: Image, path: string): { src: string; failed: ()
   const [refused, setRefused] = useState('');
   const [blob, setBlob] = useState({ path: '', url: '' });
   const [broken, setBroken] = useState('');
-  const secret = token.value !== '' && (image.visibility === 'PRIVATE' || refused === path);
+  const who = token.value;
+  const secret = needsToken(image.visibility) || (who !== '' && refused === path);
+  useEffect(() => {
+    setRefused('');
+    setBroken('');
+  }, [who]);
   useEffect(() => {
     if (!secret || !path) return;
     let gone = false;
-    let mine = false;
-    acquire(path).then(
-      (url) => {
-        if (gone) return release(path);
-        mine = true;
-        setBlob({ path, url });
-      },
-      () => setBroken(path),
+    const held = hold(path);
+    held.url.then(
+      (url) => gone || setBlob({ path, url }),
+      () => gone || setBroken(path),
     );
     return () => {
       gone = true;
-      if (mine) release(path);
+      held.release();
+      setBlob({ path: '', url: '' });
     };
-  }, [secret, path]);
+  }, [secret, path, who]);
   return {
     src: secret ? (blob.path === path ? blob.url : '') : path,
-    failed: () => (token.value && !secret ? setRefused(path) : setBroken(path)),
+    failed: () => (who && !secret ? setRefused(path) : setBroken(path)),
     broken: broken !== '' && broken === path,
   };
 }
 
-// `pixels`: how wide it is shown. `hold`: somebody scrolls past it; not worth asking for yet.
-export function Picture({ image, pixels, hold = false }: { image: Image; pixels: number; hold?: boolean }) {
+// `pixels`: how wide it is shown. `hurried`: somebody scrolls past it; not worth asking for yet.
+export function Picture({ image, pixels, hurried = false }: { image: Image; pixels: number; hurried?: boolean }) {
   const [begun, setBegun] = useState(false);
   const [loaded, setLoaded] = useState('');
-  if (!hold && !begun) setBegun(true);
+  if (!hurried && !begun) setBegun(true);
   const sharp = thumbnailOf(image, pixels * Math.min(devicePixelRatio, 2));
   const path = pathOf(sharp?.url);
-  const { src, failed, broken } = useSource(image, path);
+  const { src, failed, broken } = useSource(image, begun ? path : '');
   return (
     <span
       class="picture"
       // What is transparent lets nothing shine through once it is there.
       style={{
-        backgroundImage: loaded === src && image.format !== 'jpeg' ? '' : placeholder(image.thumbHash),
+        backgroundImage: loaded && loaded === src && image.format !== 'jpeg' ? '' : placeholder(image.thumbHash),
       }}
     >
       {begun && src && !broken && (

@@ -1,11 +1,27 @@
 import { useState } from 'preact/hooks';
 import { forgetAll } from '../grid/private_images';
 import { setToken, signInWanted, token } from '../api/session';
+import { queue } from '../upload/uploads';
 import { Dialog } from './dialog';
+
+// Nothing of one person is shown or sent as the next.
+function leave(): void {
+  queue.forgetAll();
+  forgetAll();
+}
 
 export function signOut(): void {
   setToken('');
-  forgetAll();
+  leave();
+}
+
+// Files that were chosen before anybody signed in are of whoever does.
+function signInWith(secret: string): void {
+  const before = token.peek();
+  if (before && before !== secret) leave();
+  // The same one again is worth a try, too.
+  if (before === secret) setToken('');
+  setToken(secret);
 }
 
 export function SignIn({ reason }: { reason: string }) {
@@ -24,9 +40,7 @@ export function SignIn({ reason }: { reason: string }) {
           if (/[^\x21-\x7e]/.test(secret))
             return setProblem('Keys and tokens have neither spaces nor special characters.');
           signInWanted.value = null;
-          // The same one again is worth a try, too.
-          if (token.peek() === secret) setToken('');
-          setToken(secret);
+          signInWith(secret);
         }}
       >
         <h1>Sign in</h1>

@@ -72,6 +72,19 @@ test('a busy server is left in peace for as long as it says, then gets the same 
   assert.equal(transport.calls[2]?.key, transport.calls[0]?.key);
 });
 
+test('on a line too thin for several, one goes at a time', async () => {
+  const { transport, queue, states } = make(3);
+  await transport.calls[0]?.fail(new SendError('too slow', true, 0, true));
+  transport.pauses[0]?.run();
+  assert.deepEqual(states(), ['waiting', 'sending', 'waiting']);
+  await transport.calls[1]?.answer();
+  assert.deepEqual(states(), ['sending', 'done', 'waiting']);
+  await transport.calls[2]?.answer();
+  await transport.calls[3]?.answer();
+  queue.add([1, 2].map((i) => ({ file: 'x', name: `later${i}`, size: 1 })));
+  assert.deepEqual(states().slice(3), ['sending', 'sending'], 'until all are through');
+});
+
 test('pauses grow, and after some attempts it is told', async () => {
   const { transport, states } = make(1);
   for (let i = 0; i < 3; i += 1) {
@@ -105,6 +118,33 @@ test('cancelling stops the one under way and begins the next', async () => {
   assert.deepEqual(states(), ['cancelled', 'cancelled', 'cancelled']);
   queue.clear();
   assert.equal(queue.uploads.length, 0);
+});
+
+test('one that was cancelled and begun again can be cancelled again', async () => {
+  const { transport, queue, states } = make(1);
+  queue.cancel(1);
+  queue.retry(1);
+  await new Promise((done) => setImmediate(done));
+  assert.deepEqual(states(), ['sending']);
+  queue.cancel(1);
+  assert.deepEqual(
+    transport.calls.map((call) => call.signal.aborted),
+    [true, true],
+  );
+});
+
+test('what somebody left behind is forgotten in whatever state it is', async () => {
+  const { transport, queue } = make(4);
+  await transport.calls[0]?.answer({ processing: true });
+  await transport.calls[1]?.fail(new SendError('busy', true));
+  queue.forgetAll();
+  assert.equal(queue.uploads.length, 0);
+  assert.ok(transport.calls[2]?.signal.aborted);
+  transport.pauses[0]?.run();
+  await new Promise((done) => setImmediate(done));
+  assert.equal(transport.calls.length, 3);
+  queue.add([1, 2, 3].map((i) => ({ file: 'x', name: `next${i}`, size: 1 })));
+  assert.equal(transport.calls.length, 5, 'the next one has all the room');
 });
 
 test('processing ends when it is told, well or badly', async () => {

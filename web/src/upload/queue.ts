@@ -33,6 +33,8 @@ export class SendError extends Error {
     // Whether the same bytes may be taken later.
     readonly again: boolean,
     readonly retryAfterMs = 0,
+    // The server waited too long for the bytes: several at once share a line that is too thin.
+    readonly tooSlow = false,
   ) {
     super(message);
   }
@@ -62,15 +64,20 @@ export class UploadQueue<F> {
   // Until when nothing is begun: the server asked for peace, and one file's answer counts for all.
   private pausedBy = 0;
   private nextId = 1;
+  private parallel: number;
 
   constructor(
     private readonly transport: UploadTransport<F>,
     private readonly onChange: () => void,
     private readonly limits = UPLOAD_LIMITS,
-  ) {}
+  ) {
+    this.parallel = limits.parallel;
+  }
 
   // How many were taken.
   add(files: { file: F; name: string; size: number }[]): number {
+    // The line may be a better one by now.
+    if (!this.uploads.some((upload) => this.isUnderWay(upload))) this.parallel = this.limits.parallel;
     const taken = files.slice(0, Math.max(0, this.limits.most - this.uploads.length));
     for (const { file, name, size } of taken) {
       this.uploads.push({
@@ -119,6 +126,13 @@ export class UploadQueue<F> {
     this.onChange();
   }
 
+  // Somebody else sits here now: nothing goes on in their name.
+  forgetAll(): void {
+    this.cancelAll();
+    this.uploads = [];
+    this.onChange();
+  }
+
   // Processing ended, as events or a look at the image tell.
   processed(imageId: string, failure = ''): void {
     let changed = false;
@@ -140,7 +154,7 @@ export class UploadQueue<F> {
   }
 
   private pump(): void {
-    while (this.pausedBy === 0 && this.aborts.size < this.limits.parallel) {
+    while (this.pausedBy === 0 && this.aborts.size < this.parallel) {
       const next = this.uploads.find((upload) => upload.state === 'waiting');
       if (!next) break;
       void this.run(next);
@@ -161,7 +175,8 @@ export class UploadQueue<F> {
     } catch (error) {
       if (!abort.signal.aborted) this.fail(upload, error);
     } finally {
-      this.aborts.delete(upload.id);
+      // Unless it was cancelled and has begun again since.
+      if (this.aborts.get(upload.id) === abort) this.aborts.delete(upload.id);
       this.pump();
     }
   }
@@ -183,6 +198,7 @@ export class UploadQueue<F> {
   private fail(upload: Upload<F>, error: unknown): void {
     upload.note = error instanceof Error ? error.message : String(error);
     upload.sent = 0;
+    if (error instanceof SendError && error.tooSlow) this.parallel = 1;
     if (!(error instanceof SendError) || !error.again || upload.attempts >= this.limits.attempts) {
       upload.state = 'failed';
       return;

@@ -1,7 +1,7 @@
 // Uploads of this page: the queue over XMLHttpRequest, which tells how far a body was sent.
 import { signal } from '@preact/signals';
-import { call, noteUnauthenticated, problemOf, randomKey } from '../api/http';
-import { authorization } from '../api/session';
+import { ApiError, call, noteUnauthenticated, problemOf, randomKey } from '../api/http';
+import { authorization, token } from '../api/session';
 import type { Image, UploadAnswer } from '../api/types';
 import { notify } from '../notices';
 import { SendError, UploadQueue, type Sent, type Upload, type UploadTransport } from './queue';
@@ -11,6 +11,7 @@ export const uploads = signal<Upload<File>[]>([]);
 export const ownImages = new Set<string>();
 
 const LOOK_EVERY_MS = 2500;
+const LOOK_AT_MOST = 4;
 
 function resultOf(answer: UploadAnswer): Sent {
   const image = answer.image;
@@ -26,6 +27,7 @@ function resultOf(answer: UploadAnswer): Sent {
 class XhrTransport implements UploadTransport<File> {
   send(upload: Upload<File>, onProgress: (sent: number) => void, signal: AbortSignal): Promise<Sent> {
     return new Promise((resolve, reject) => {
+      const asked = token.peek();
       const request = new XMLHttpRequest();
       request.open('POST', `/v1/images?filename=${encodeURIComponent(upload.name)}`);
       const type = upload.file.type;
@@ -36,8 +38,10 @@ class XhrTransport implements UploadTransport<File> {
       for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
       request.upload.onprogress = (event) => onProgress(event.loaded);
       request.onerror = () => reject(new SendError('The connection broke; trying again.', true));
+      // The only event that follows an abort().
+      request.onabort = () => reject(new SendError('Cancelled.', false));
       request.onload = () => {
-        if (request.status < 200 || request.status > 299) return reject(this.errorOf(request));
+        if (request.status < 200 || request.status > 299) return reject(this.errorOf(request, asked));
         try {
           const sent = resultOf(JSON.parse(request.responseText) as UploadAnswer);
           if (sent.imageId) ownImages.add(sent.imageId);
@@ -51,12 +55,12 @@ class XhrTransport implements UploadTransport<File> {
     });
   }
 
-  private errorOf(request: XMLHttpRequest): SendError {
+  private errorOf(request: XMLHttpRequest, asked: string): SendError {
     const error = problemOf(request.status, request.responseText, request.getResponseHeader('Retry-After'));
-    noteUnauthenticated(error);
+    noteUnauthenticated(error, asked);
     const busy = [408, 425, 429, 502, 503, 504].includes(error.status);
     const inFlight = error.reason === 'IDEMPOTENCY_KEY_IN_FLIGHT';
-    return new SendError(error.message, busy || inFlight, error.retryAfterMs);
+    return new SendError(error.message, busy || inFlight, error.retryAfterMs, error.status === 408);
   }
 
   newKey(): string {
@@ -70,18 +74,19 @@ class XhrTransport implements UploadTransport<File> {
 
 let painting = false;
 let lookTimer = 0;
+let lookedAt = 0; // the last upload that was asked about
 
 // Progress comes often; the page is painted once a frame.
 function onChange(): void {
+  if (!lookTimer && queue.uploads.some((upload) => upload.state === 'processing')) {
+    lookTimer = window.setTimeout(() => void look(), LOOK_EVERY_MS);
+  }
   if (painting) return;
   painting = true;
   requestAnimationFrame(() => {
     painting = false;
     uploads.value = queue.uploads.slice();
   });
-  if (!lookTimer && queue.uploads.some((upload) => upload.state === 'processing')) {
-    lookTimer = window.setTimeout(() => void look(), LOOK_EVERY_MS);
-  }
 }
 
 export const queue = new UploadQueue<File>(new XhrTransport(), () => onChange());
@@ -96,15 +101,20 @@ export async function noteProcessed(imageId: string): Promise<void> {
     const image = await call<Image>(`/v1/images/${encodeURIComponent(imageId)}`);
     const sent = resultOf({ image });
     if (!sent.processing) queue.processed(imageId, sent.failure);
-  } catch {
-    // Asked again soon.
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) queue.processed(imageId, 'It was deleted.');
+    // Whatever else it was: asked again soon.
   }
 }
 
-// Events tell sooner; this is for what happened before they were listened to.
+// Events tell sooner; this is for what happened before they were listened to. In turns, so that
+// what takes long does not hide what is behind it.
 async function look(): Promise<void> {
-  const waiting = queue.uploads.filter((upload) => upload.state === 'processing').slice(0, 4);
-  await Promise.all(waiting.map((upload) => noteProcessed(upload.imageId)));
+  const waiting = queue.uploads.filter((upload) => upload.state === 'processing');
+  const behind = waiting.filter((upload) => upload.id > lookedAt);
+  const turn = [...new Set([...behind, ...waiting])].slice(0, LOOK_AT_MOST);
+  lookedAt = turn.at(-1)?.id ?? 0;
+  await Promise.all(turn.map((upload) => noteProcessed(upload.imageId)));
   lookTimer = 0;
   onChange();
 }
