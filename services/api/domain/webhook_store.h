@@ -190,7 +190,8 @@ class WebhookStore {
   // FAILED_PRECONDITION (WEBHOOK_DISABLED), RESOURCE_EXHAUSTED (TOO_MANY_PENDING: not even one).
   virtual absl::StatusOr<Replayed> ReplayDeliveries(const ReplayRequest& request,
                                                     absl::Time now) = 0;
-  // Forgets deliveries queued before `before`, the oldest first, at most `limit`; returns how many.
+  // Forgets deliveries queued before `before` that are not still to be sent, the oldest first, at
+  // most `limit`; returns how many.
   virtual absl::StatusOr<int> TrimDeliveries(absl::Time before, int limit) = 0;
 };
 
