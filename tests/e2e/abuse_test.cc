@@ -34,7 +34,7 @@ class Abuse : public ::testing::Test {
     cluster_ = nullptr;
   }
   static std::string Get(const std::string& more = "") {
-    return "GET /v1/images/" + image_ + " HTTP/1.1\r\nHost: a\r\n" + more + "\r\n";
+    return "GET /v1/images/" + image_ + " HTTP/1.1\r\nHost: localhost\r\n" + more + "\r\n";
   }
   static int port() { return cluster_->gateway_port(); }
   static void ExpectGoodService() {
@@ -75,7 +75,7 @@ TEST_F(Abuse, GoodRequestsAreAnsweredBesideManyThatDripTheirHeads) {
   std::vector<std::unique_ptr<RawClient>> slow;
   for (int i = 0; i < 500; ++i) {
     slow.push_back(std::make_unique<RawClient>(port()));
-    slow.back()->Send("GET /v1/images HTTP/1.1\r\nHost: a\r\nX-");
+    slow.back()->Send("GET /v1/images HTTP/1.1\r\nHost: localhost\r\nX-");
   }
   for (int turn = 0; turn < 5; ++turn) {
     ExpectGoodService();
@@ -88,14 +88,15 @@ TEST_F(Abuse, HeldBackBodiesDoNotHoldUpOthers) {
   for (int i = 0; i < 100; ++i) {
     slow.push_back(std::make_unique<RawClient>(port()));
     slow.back()->Send(
-        "POST /v1/images HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
+        "POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
         "Content-Length: 100000\r\n\r\n\x89PNG");
   }
   ExpectGoodService();
 }
 
 TEST_F(Abuse, WhatTwoServersCouldUnderstandDifferentlyIsRefused) {
-  const std::string post = "POST /v1/images HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n";
+  const std::string post =
+      "POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n";
   EXPECT_EQ(StatusOf(post + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
             400);
   EXPECT_EQ(StatusOf(post + "Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcd"), 400);
@@ -103,8 +104,8 @@ TEST_F(Abuse, WhatTwoServersCouldUnderstandDifferentlyIsRefused) {
   EXPECT_EQ(StatusOf(Get("X: a\r\n b\r\n")), 400);
   EXPECT_EQ(StatusOf(Get("X: " + std::string(1 << 20, 'x') + "\r\n")), 431);
   EXPECT_EQ(StatusOf(Get(std::string("X: a\0b\r\n", 8))), 400);
-  EXPECT_EQ(StatusOf("GET http://a/v1/images HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
-  EXPECT_EQ(StatusOf("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"), 501);
+  EXPECT_EQ(StatusOf("GET http://a/v1/images HTTP/1.1\r\nHost: localhost\r\n\r\n"), 400);
+  EXPECT_EQ(StatusOf("CONNECT a:443 HTTP/1.1\r\nHost: localhost\r\n\r\n"), 501);
   EXPECT_EQ(StatusOf(post + "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n"), 400);
   EXPECT_EQ(StatusOf(post + "Transfer-Encoding: chunked\r\n\r\n1;" + std::string(1000, 'x')), 400);
   ExpectGoodService();

@@ -38,7 +38,8 @@ absl::Status Refuse(const char* reason, const char* message) {
 }
 
 absl::Status CheckHost(std::string_view host, const OriginRules& origins) {
-  if (!origins.loopback_only) return absl::OkStatus();
+  // Browsers always say it.
+  if (!origins.loopback_only || host.empty()) return absl::OkStatus();
   // Without a port it is any.
   const size_t colon = host.rfind(':');
   const bool port = colon != std::string_view::npos && host.find(']', colon) == host.npos;
