@@ -176,11 +176,17 @@ export function Details({ id }: { id: string }) {
     if (index >= 0) shown?.want(Math.max(0, index - 2), index + 20);
   }, [index]);
   // From the address, not from what is painted: keys may come faster than that.
+  const missed = useRef(0);
   const step = (by: number) => {
     const at = results.peek()?.indexOf(opened.peek()) ?? -1;
+    // The list is being fetched anew: go on when it is here.
+    missed.current = at < 0 ? by : 0;
     const to = at < 0 ? undefined : results.peek()?.at(at + by);
     if (to) openImage(to.id);
   };
+  useEffect(() => {
+    if (index >= 0 && missed.current !== 0) step(missed.current);
+  }, [index]);
   const onKeyDown = (event: Pressed) => {
     if (isTyping(event) || withModifier(event)) return;
     if (event.key === 'ArrowLeft') step(-1);

@@ -22,6 +22,23 @@ export function Dialog({
     element?.showModal();
     return () => element?.close();
   }, []);
+  const onKey = (event: Pressed) => {
+    // Chrome closes at the second Esc without asking; the first is enough.
+    if (event.key === 'Escape') {
+      event.preventDefault();
+      onClose();
+    } else {
+      onKeyDown?.(event);
+    }
+  };
+  useEffect(() => {
+    // When what had the focus is painted no more, the body has it: keys are the dialog's all the same.
+    const onBodyKey = (event: KeyboardEvent) => {
+      if (event.target === document.body) onKey(event);
+    };
+    document.addEventListener('keydown', onBodyKey);
+    return () => document.removeEventListener('keydown', onBodyKey);
+  });
   return (
     <dialog
       ref={dialog}
@@ -31,15 +48,7 @@ export function Dialog({
         event.preventDefault();
         onClose();
       }}
-      onKeyDown={(event) => {
-        // Chrome closes at the second Esc without asking; the first is enough.
-        if (event.key === 'Escape') {
-          event.preventDefault();
-          onClose();
-        } else {
-          onKeyDown?.(event);
-        }
-      }}
+      onKeyDown={onKey}
       onClick={(event) => event.target === event.currentTarget && onClose()}
     >
       {children}
