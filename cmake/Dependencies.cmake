@@ -1,4 +1,5 @@
-# Everything here comes from Debian packages; scripts/install-deps lists them.
+# Everything here comes from Debian packages; scripts/install-deps lists them. A newer libvips comes
+# from npm (Libvips.cmake).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
@@ -11,8 +12,12 @@ find_package(spdlog CONFIG REQUIRED)
 find_package(yaml-cpp CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
+find_package(simdjson CONFIG REQUIRED)
 find_package(Boost 1.74 REQUIRED)
-pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips-cpp)
+find_package(JPEG REQUIRED)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
+find_library(STEMMER_LIBRARY stemmer REQUIRED)
+include(Libvips)
 if(STOCKROOM_TESTS)
   find_package(GTest CONFIG REQUIRED)
 endif()

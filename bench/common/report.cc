@@ -23,6 +23,7 @@ void Report::Print(const std::string& name, const Spread& value, const std::stri
                                    {"min", value.min},
                                    {"max", value.max}};
     if (is_ratio) line["ratio"] = value.median;
+    if (!device_.empty()) line["device"] = device_;
     std::printf("%s\n", line.dump().c_str());
   } else {
     std::printf("%-28s %10.2f %-12s (%.2f to %.2f)\n", name.c_str(), value.median, unit.c_str(),
@@ -43,6 +44,11 @@ void Report::Note(const std::string& text) {
   if (!json_) std::printf("%s\n", text.c_str());
 }
 
+void Report::On(const std::string& device) {
+  device_ = device;
+  Note("on " + device);
+}
+
 Arguments ParseArguments(int argc, char** argv, const std::string& usage) {
   Arguments arguments;
   for (int i = 1; i < argc; ++i) {
@@ -55,6 +61,8 @@ Arguments ParseArguments(int argc, char** argv, const std::string& usage) {
       arguments.pairs = std::max(1, std::atoi(argv[++i]));
     } else if (argument == "--rows" && i + 1 < argc) {
       arguments.rows = std::max(1LL, std::atoll(argv[++i]));
+    } else if (argument == "--only" && i + 1 < argc) {
+      arguments.only = argv[++i];
     } else {
       std::fprintf(stderr, "%s\n", usage.c_str());
       std::exit(2);

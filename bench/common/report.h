@@ -26,10 +26,13 @@ class Report {
   void Ratio(const std::string& name, const Spread& ratio);
   // For people only.
   void Note(const std::string& text);
+  // What all figures that follow were measured on: a note, and "device" in each JSON object.
+  void On(const std::string& device);
 
  private:
   void Print(const std::string& name, const Spread& value, const std::string& unit, bool is_ratio);
   const bool json_;
+  std::string device_;
 };
 
 // --json and --name=value arguments; ends the program with a message for anything else.
@@ -38,6 +41,7 @@ struct Arguments {
   int pairs = 5;
   std::string corpus;
   int64_t rows = 100'000;
+  std::string only;  // one part of a benchmark that has several; empty: all
 };
 Arguments ParseArguments(int argc, char** argv, const std::string& usage);
 

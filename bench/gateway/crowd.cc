@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "absl/time/clock.h"
-#include "bench/gateway/http_load.h"
+#include "bench/common/http_load.h"
 
 namespace stockroom::bench {
 namespace {

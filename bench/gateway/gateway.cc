@@ -11,10 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
+#include "bench/common/http_load.h"
+#include "bench/common/nginx.h"
 #include "bench/common/report.h"
 #include "bench/gateway/crowd.h"
-#include "bench/gateway/http_load.h"
-#include "bench/gateway/nginx.h"
 #include "services/common/base/process.h"
 #include "services/common/rpc/channel.h"
 #include "tests/support/cluster.h"
@@ -99,18 +99,18 @@ void CompareSpeeds(testing::Cluster& cluster, const std::string& id, int pairs, 
   const std::string path = "/v1/images/" + id;
   const testing::CurlAnswer record = testing::Curl(cluster.gateway() + path);
   if (record.status != 200) Require(absl::UnavailableError(record.body));
-  const std::unique_ptr<Nginx> nginx = Nginx::Start(record.body, kThreads);
+  const std::unique_ptr<Nginx> nginx = Nginx::Start({{"file", record.body}}, kThreads);
   if (nginx == nullptr) report.Note("nginx is not installed (Debian: nginx-light); it is left out");
   const auto request = [](const std::string& target) {
     return absl::StrCat("GET ", target, " HTTP/1.1\r\nHost: localhost\r\n\r\n");
   };
   const LoadOptions gateway{.port = cluster.gateway_port(),
-                            .request = request(path),
+                            .requests = {request(path)},
                             .connections = kAtOnce,
                             .duration = kTurn};
   LoadOptions peer = gateway;
   if (nginx != nullptr) peer.port = nginx->port();
-  peer.request = request("/file");
+  peer.requests = {request("/file")};
   GrpcLoad grpc(cluster.rpc_address(), id);
 
   std::vector<double> http, calls, files, vs_grpc, vs_nginx;
@@ -138,7 +138,7 @@ void MeasureBesideCrowd(testing::Cluster& cluster, const std::string& id, int pa
                         Report& report) {
   const LoadOptions good{
       .port = cluster.gateway_port(),
-      .request = absl::StrCat("GET /v1/images/", id, " HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+      .requests = {absl::StrCat("GET /v1/images/", id, " HTTP/1.1\r\nHost: localhost\r\n\r\n")},
       .connections = kAtOnce,
       .duration = kTurn,
       .paced = kPace};

@@ -2,9 +2,12 @@
 // analysis, renditions stored, answer) beside the same three renditions made by plain libvips calls
 // in one process with as many threads as the machine has cores.
 //
+// And what decoders do of that work (rung, three thumbnails, all analysis, each original in a
+// process of its own) beside sharp, which makes the same four files with a pipeline each.
+//
 // Workload: every *.jpg and *.jpeg of --corpus, or 24 generated photographs of 12 megapixels; each
 // round sends each picture once. A few bytes behind the end of the JPEG make it new to the store;
-// decoders ignore them.
+// decoders ignore them. Beside sharp: those of 12 to 14 megapixels.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +19,9 @@
 #include <vips/vips8>
 
 #include "absl/time/clock.h"
+#include "bench/common/corpus.h"
+#include "bench/common/decoders.h"
+#include "bench/common/peer.h"
 #include "bench/common/report.h"
 #include "tests/support/cluster.h"
 
@@ -29,6 +35,7 @@ constexpr int kSizes[] = {150, 320, 720};
 constexpr int kQuality = 80;
 constexpr int kUploaders = 6;
 constexpr int kGenerated = 24;
+constexpr int kRepeats = 4;  // of each photograph in a round beside sharp
 
 std::vector<std::string> ReadCorpus(const std::string& folder) {
   std::vector<std::filesystem::path> files;
@@ -113,39 +120,62 @@ double SystemRound(const std::vector<std::string>& pictures, int round,
   });
 }
 
-int Main(int argc, char** argv) {
-  const Arguments arguments =
-      ParseArguments(argc, argv, "usage: scripts/bench ingest [--json] [--corpus DIR] [--pairs N]");
-  if (VIPS_INIT(argv[0]) != 0) return 1;
-  vips_concurrency_set(1);
-  vips_cache_set_max(0);
+// Pictures per second through decoders, and through sharp, as many at once as there are cores.
+void CompareWithSharp(const Arguments& arguments, int cores, Report& report) {
+  const std::vector<Photo> photos =
+      PhotosOrGenerated(arguments.corpus, kLeastMegapixels, kMostMegapixels, 3);
+  nlohmann::json order = {{"op", "ingest"}, {"at_once", cores}};
+  for (int i = 0; i < kRepeats; ++i) {
+    for (const Photo& photo : photos) order["files"].push_back(photo.path);
+  }
+  order["sides"] = {kRungSide};
+  order["qualities"] = {kRungQuality};
+  for (const int side : kThumbSides) {
+    order["sides"].push_back(side);
+    order["qualities"].push_back(kThumbQuality);
+  }
+  const size_t count = order["files"].size();
+  Decoders decoders(cores);
+  Peer sharp("batch.mjs", {}, cores);
+  std::vector<double> ours, theirs, ratios;
+  for (int pair = -1; pair < arguments.pairs; ++pair) {
+    const double us = Rate(
+        count, cores, [&](int, size_t i) { decoders.Ingest(photos[i % photos.size()].bytes); });
+    const double them = static_cast<double>(count) / sharp.Ask(order).at("seconds").get<double>();
+    if (pair < 0) continue;  // warm-up
+    ours.push_back(us);
+    theirs.push_back(them);
+    ratios.push_back(us / them);
+  }
+  report.Figure("decoders_pictures_per_s", SpreadOf(ours), "pictures/s");
+  report.Figure("sharp_pictures_per_s", SpreadOf(theirs), "pictures/s");
+  report.Ratio("ingest_vs_sharp", SpreadOf(ratios));
+}
+
+void CompareWithLibvips(const Arguments& arguments, int cores, Report& report) {
   const std::vector<std::string> pictures =
       arguments.corpus.empty() ? Generate() : ReadCorpus(arguments.corpus);
   if (pictures.empty()) {
     std::fprintf(stderr, "no .jpg files in %s\n", arguments.corpus.c_str());
-    return 2;
+    std::exit(2);
   }
   Cluster cluster({.workers = 2});
   const absl::Status started = cluster.StartAll();
   if (!started.ok()) {
     std::fprintf(stderr, "%s\n", started.ToString().c_str());
-    return 1;
+    std::exit(1);
   }
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < kUploaders; ++i) {
     clients.push_back(std::make_unique<Client>(cluster.rpc_address()));
   }
-  Report report(arguments.json);
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
   report.Note(std::to_string(pictures.size()) + " pictures a round, " +
               std::to_string(arguments.pairs) + " pairs, plain libvips " + vips_version_string() +
               " with " + std::to_string(cores) + " threads");
   int round = 0;
   SystemRound(pictures, round++, clients);  // warm-up
   PlainRound(pictures, cores);
-  std::vector<double> system;
-  std::vector<double> plain;
-  std::vector<double> ratios;
+  std::vector<double> system, plain, ratios;
   for (int pair = 0; pair < arguments.pairs; ++pair) {
     system.push_back(SystemRound(pictures, round++, clients));
     plain.push_back(PlainRound(pictures, cores));
@@ -154,6 +184,18 @@ int Main(int argc, char** argv) {
   report.Figure("ingest_pictures_per_s", SpreadOf(system), "pictures/s");
   report.Figure("libvips_pictures_per_s", SpreadOf(plain), "pictures/s");
   report.Ratio("ingest_vs_libvips", SpreadOf(ratios));
+}
+
+int Main(int argc, char** argv) {
+  const Arguments arguments =
+      ParseArguments(argc, argv, "usage: scripts/bench ingest [--json] [--corpus DIR] [--pairs N]");
+  if (VIPS_INIT(argv[0]) != 0) return 1;
+  vips_concurrency_set(1);
+  vips_cache_set_max(0);
+  Report report(arguments.json);
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  CompareWithLibvips(arguments, cores, report);
+  CompareWithSharp(arguments, cores, report);
   return 0;
 }
 

@@ -22,8 +22,8 @@
 #include "services/api/metadata/sqlite_store.h"
 #include "services/api/search/memory_search_index.h"
 #include "services/common/base/ids.h"
-#include "tests/contract/metadata/temp_folder.h"
 #include "tests/support/mariadb.h"
+#include "tests/support/temp_folder.h"
 
 namespace stockroom::bench {
 namespace {
@@ -85,7 +85,7 @@ std::unique_ptr<MetadataStore> Open(MariaDb& server, const std::string& database
 void MeasureCommits(MariaDb& server, Report& report, int pairs) {
   Metrics mysql_metrics;
   const auto mysql = Open(server, "commits", mysql_metrics);
-  api::TempFolder folder;
+  testing::TempFolder folder;
   Metrics sqlite_metrics;
   const auto sqlite =
       api::OpenSqliteStore({.path = folder.file("bench.db")}, sqlite_metrics).value();

@@ -3,13 +3,23 @@
 #include <utility>
 
 #include "services/api/auth/admin_key.h"
+#include "services/api/cache/rendition_cache.h"
 #include "services/api/domain/api_keys.h"
+#include "services/api/domain/archive.h"
 #include "services/api/domain/blob_collector.h"
 #include "services/api/domain/catalog.h"
 #include "services/api/domain/delivery_service.h"
+#include "services/api/domain/direct_uploads.h"
 #include "services/api/domain/janitor.h"
+#include "services/api/domain/moderation.h"
+#include "services/api/domain/moderation_sweep.h"
+#include "services/api/domain/popularity.h"
 #include "services/api/domain/reprocessing.h"
+#include "services/api/domain/screening.h"
+#include "services/api/domain/store_care.h"
 #include "services/api/domain/store_clock.h"
+#include "services/api/domain/upload_finisher.h"
+#include "services/api/domain/upload_reconciler.h"
 #include "services/api/domain/uploads.h"
 #include "services/api/domain/webhooks.h"
 #include "services/api/domain/work_plan.h"
@@ -18,21 +28,33 @@
 #include "services/api/events/feed_follower.h"
 #include "services/api/gateway/gateway.h"
 #include "services/api/gateway/static_site.h"
+#include "services/api/handlers/admin_handlers.h"
+#include "services/api/handlers/backup_handlers.h"
 #include "services/api/handlers/event_handlers.h"
 #include "services/api/handlers/key_handlers.h"
+#include "services/api/handlers/moderation_handlers.h"
+#include "services/api/handlers/store_handlers.h"
 #include "services/api/handlers/system_handlers.h"
+#include "services/api/handlers/upload_handlers.h"
 #include "services/api/handlers/webhook_handlers.h"
+#include "services/api/handlers/wire_image.h"
+#include "services/api/index/index_keeper.h"
 #include "services/api/jobs/dispatcher.h"
 #include "services/api/open_auth.h"
+#include "services/api/open_delivery.h"
+#include "services/api/open_moderator.h"
 #include "services/api/open_store.h"
 #include "services/api/options.h"
+#include "services/api/rpc/moderation_rpc.h"
 #include "services/api/rpc/services.h"
+#include "services/api/rpc/store_rpc.h"
+#include "services/api/rpc/upload_rpc.h"
 #include "services/api/rpc/webhook_rpc.h"
-#include "services/api/search/memory_search_index.h"
 #include "services/api/webhooks/curl_poster.h"
 #include "services/api/webhooks/fan_out.h"
 #include "services/api/webhooks/sender.h"
 #include "services/api/webhooks/target_url.h"
+#include "services/api/workers/grpc_renderer.h"
 #include "services/api/workers/grpc_worker_pool.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
@@ -40,6 +62,8 @@
 #include "services/common/base/service_main.h"
 #include "services/common/base/status.h"
 #include "services/common/blobs/remote_blob_client.h"
+#include "services/common/blobs/remote_care_client.h"
+#include "services/common/blobs/remote_incoming_client.h"
 #include "services/common/http/server.h"
 #include "services/common/rpc/server.h"
 
@@ -51,9 +75,25 @@ constexpr absl::Duration kLongestWatch = absl::Hours(1);
 // What leasing and recording a delivery may take, besides the attempt.
 constexpr absl::Duration kWebhookLeaseMargin = absl::Seconds(10);
 
+IndexKeeper::Options IndexOptions(const Options& options) {
+  return {
+      .index = {.documents = {.folder = options.search_folder},
+                .encoder = WireOf,
+                .encoder_version = kWireVersion,
+                .memory_budget_bytes = static_cast<uint64_t>(options.search_memory_budget_bytes)},
+      .checkpoint_every = options.search_checkpoint_every};
+}
+
 absl::Status Serve(const Options& options, const std::string& profile) {
   SR_RETURN_IF_ERROR(Validate(options));
-  SR_ASSIGN_OR_RETURN(const std::vector<NamedRecipe> presets, PresetsOf(options));
+  SR_ASSIGN_OR_RETURN(const Watermarks watermarks, OpenWatermarks(options));
+  SR_ASSIGN_OR_RETURN(std::vector<NamedRecipe> configured, PresetsOf(options));
+  SR_ASSIGN_OR_RETURN(const std::vector<NamedRecipe> presets,
+                      WithOwnMarks(std::move(configured), watermarks));
+  SR_ASSIGN_OR_RETURN(const std::vector<WatermarkPicture> preset_marks,
+                      MarksOf(presets, watermarks));
+  SR_ASSIGN_OR_RETURN(const std::vector<int> ladder, LadderSidesOf(options, presets));
+  const std::string work_plan = WorkPlanOf(presets, ladder);
   const std::string api_id = NewRandomId();
   Metrics metrics;
   TimerQueue timers;
@@ -71,6 +111,11 @@ absl::Status Serve(const Options& options, const std::string& profile) {
                           .connections = static_cast<int>(options.fileserver_connections),
                           .tls = {tls, options.fileserver_tls_name}},
                          metrics);
+  RemoteIncomingClient incoming({.target = options.fileserver_address,
+                                 .tls = {tls, options.fileserver_tls_name},
+                                 .images_only = true,
+                                 .svg = options.allow_svg},
+                                metrics);
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<GrpcWorkerPool> workers,
       GrpcWorkerPool::Create({.api_id = api_id,
@@ -80,8 +125,19 @@ absl::Status Serve(const Options& options, const std::string& profile) {
                               .tls = {tls, options.worker_tls_name}},
                              timers, metrics));
 
-  MemorySearchIndex index(metrics);
   FeedPosition position(timers);
+  SR_ASSIGN_OR_RETURN(const std::unique_ptr<IndexKeeper> keeper,
+                      IndexKeeper::Open(IndexOptions(options), *store, position, metrics));
+  MemorySearchIndex& index = keeper->index();
+  GrpcRenderer renderer({.max_rendition_bytes = options.max_rendition_bytes}, *workers, metrics);
+  RenditionCache rendition_cache({.max_bytes = options.delivery_cache_bytes}, metrics);
+  SR_ASSIGN_OR_RETURN(DeliveryService::Options delivery_options,
+                      OpenDelivery(options, presets, ladder));
+  PopularityCounts popularity_counts(
+      {.max_images = static_cast<size_t>(options.popularity_max_images)}, metrics);
+  delivery_options.popularity = &popularity_counts;
+  DeliveryService delivery(std::move(delivery_options), *store, index, blobs, renderer,
+                           rendition_cache, executor, timers, metrics);
   Completions completions(
       timers, &metrics.GetGauge("stockroom_waiting_uploads", "Calls that wait for an image."));
   EventLog event_log({}, metrics);
@@ -91,17 +147,41 @@ absl::Status Serve(const Options& options, const std::string& profile) {
                        watch_executor, timers, metrics);
   FeedFollower follower({.poll = options.feed_poll,
                          .log = &event_log,
-                         .on_deleted = [&](const std::string& id) { workers->Cancel(id); }},
+                         .on_deleted = [&](const std::string& id) { workers->Cancel(id); },
+                         .listener = &delivery,
+                         .restore = [&] { return keeper->Restore(); },
+                         .loading = &index},
                         *store, index, position, completions, metrics);
+  PopularitySync popularity(
+      {.interval = options.popularity_interval, .ready = [&] { return follower.ready(); }},
+      popularity_counts, store->popularity(),
+      [&](const auto& counts) { index.SetPopularity(counts); }, metrics);
+  SR_ASSIGN_OR_RETURN(const std::unique_ptr<Moderator> moderator, OpenModerator(options));
+  BlockList block_list({.min_quality = static_cast<int>(options.moderation_min_quality)},
+                       store->moderation(), metrics);
+  Screening screening({.policy = ModeratorPolicyOf(options),
+                       .patience = options.moderation_hook_patience,
+                       .concurrency = static_cast<int>(options.moderation_hook_concurrency)},
+                      block_list, moderator.get(), *store, blobs, metrics);
+  ModerationSweep sweep({.holder = api_id, .poll = options.moderation_poll, .listener = &delivery},
+                        *store, block_list, clock, metrics);
+  Moderation moderation({.max_hashes = static_cast<int>(options.moderation_max_hashes),
+                         .wake = [&] { sweep.Poke(); },
+                         .listener = &delivery},
+                        *store, clock);
   JobDispatcher dispatcher({.holder = api_id,
                             .presets = presets,
-                            .work_plan = WorkPlanOf(presets),
+                            .ladder = ladder,
+                            .watermarks = preset_marks,
+                            .work_plan = work_plan,
                             .max_pixels = options.max_pixels,
+                            .before_anew = [&](const Image& image) { delivery.PurgeAll(image); },
                             .job_deadline = options.job_deadline,
                             .lease = options.job_lease,
                             .max_decoder_deaths = static_cast<int>(options.job_max_decoder_deaths),
                             .max_worker_losses = static_cast<int>(options.job_max_worker_losses),
-                            .max_attempts = static_cast<int>(options.job_max_attempts)},
+                            .max_attempts = static_cast<int>(options.job_max_attempts),
+                            .screening = &screening},
                            *store, *workers, executor, timers, clock, metrics);
   Janitor janitor({.holder = api_id,
                    .keep_events = options.feed_retention,
@@ -167,17 +247,35 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   Uploads uploads({.max_bytes = options.max_upload_bytes,
                    .max_in_flight = static_cast<int>(options.max_uploads_in_flight),
                    .grace = options.collector_grace,
+                   .svg = options.allow_svg ? SvgPolicy::kAllowed : SvgPolicy::kRefused,
                    .quotas = &quotas},
                   blobs, *store, completions, executor, clock, metrics);
-  Catalog catalog(*store, blobs, clock);
-  DeliveryService delivery(
-      {.remake_timeout = options.remake_timeout}, *store, blobs, completions, executor, clock,
-      [&] { dispatcher.Poke(); }, metrics);
-
-  Reprocessing reprocessing({.work_plan = WorkPlanOf(presets)}, *store, index, clock,
+  UploadFinisher upload_finisher(
+      {.grace = options.collector_grace,
+       .svg = options.allow_svg ? SvgPolicy::kAllowed : SvgPolicy::kRefused,
+       .keep_ended = options.uploads_keep_ended,
+       .quotas = &quotas},
+      incoming, blobs, *store, clock, metrics);
+  DirectUploads direct_uploads({.max_bytes = options.max_upload_bytes,
+                                .longest = options.uploads_expiry,
+                                .reconcile_after = options.uploads_reconcile_after,
+                                .max_open = static_cast<int>(options.uploads_max_open),
+                                .max_completing = static_cast<int>(options.uploads_max_completing),
+                                .longest_url = options.uploads_max_url_lifetime,
+                                .quotas = &quotas},
+                               upload_finisher, incoming, *store, completions, executor, clock,
+                               metrics);
+  UploadReconciler upload_reconciler({.holder = api_id,
+                                      .poll = options.uploads_reconcile_poll,
+                                      .pause = options.uploads_reconcile_after,
+                                      .keep_ended = options.uploads_keep_ended},
+                                     upload_finisher, incoming, *store, clock, metrics);
+  Catalog catalog(*store, blobs, clock, &delivery);
+  Reprocessing reprocessing({.work_plan = work_plan}, *store, index, clock,
                             [&] { dispatcher.Poke(); });
 
   ImageHandlers image_handlers(uploads, catalog, reprocessing);
+  UploadHandlers upload_handlers(options.uploads_direct ? &direct_uploads : nullptr);
   SearchHandlers search_handlers(index, position);
   EventHandlers event_handlers(watches);
   ApiKeys api_keys(store->api_keys(), clock);
@@ -187,16 +285,29 @@ absl::Status Serve(const Options& options, const std::string& profile) {
     return SystemHandlers::JobNumbers{.waiting = counts.waiting, .running = counts.running};
   });
   WebhookHandlers webhook_handlers(webhooks);
+  ModerationHandlers moderation_handlers(moderation);
+  AdminHandlers admin_handlers(*keeper);
+  RemoteCareClient care_client(
+      {.target = options.fileserver_address, .tls = {tls, options.fileserver_tls_name}});
+  StoreCare store_care({}, *store, care_client);
+  StoreHandlers store_handlers(store_care);
+  Archive archive({.grace = options.collector_grace}, *store, blobs, care_client, clock);
+  BackupHandlers backup_handlers(archive);
   MethodTable methods;
   image_handlers.AddTo(methods);
+  upload_handlers.AddTo(methods);
   search_handlers.AddTo(methods);
   event_handlers.AddTo(methods);
   key_handlers.AddTo(methods);
   system_handlers.AddTo(methods);
   webhook_handlers.AddTo(methods);
+  moderation_handlers.AddTo(methods);
+  admin_handlers.AddTo(methods);
+  store_handlers.AddTo(methods);
 
   const Front front{gate, executor, {}};
   ImageRpc image_rpc(image_handlers, front);
+  UploadRpc upload_rpc(upload_handlers, front);
   SearchRpc search_rpc(search_handlers, front);
   EventRpc event_rpc(
       event_handlers,
@@ -204,13 +315,21 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   KeyRpc key_rpc(key_handlers, front);
   SystemRpc system_rpc(system_handlers, front);
   WebhookRpc webhook_rpc(webhook_handlers, front);
+  ModerationRpc moderation_rpc(moderation_handlers, front);
+  const Front slow_front{
+      gate,
+      executor,
+      {.default_timeout = AdminHandlers::kTimeout, .max_timeout = AdminHandlers::kTimeout}};
+  AdminRpc admin_rpc(admin_handlers, slow_front);
+  StoreRpc store_rpc(store_handlers, backup_handlers, slow_front);
   SR_ASSIGN_OR_RETURN(const std::shared_ptr<rpc::TlsCertificates> rpc_tls,
                       rpc::TlsCertificates::Start(options.rpc_tls, {.use = "rpc"}, metrics));
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> rpc_server,
       rpc::Server::Start(
           {.listen = options.rpc_listen, .reflection = options.reflection, .tls = rpc_tls},
-          {&image_rpc, &search_rpc, &event_rpc, &key_rpc, &system_rpc, &webhook_rpc}));
+          {&image_rpc, &upload_rpc, &search_rpc, &event_rpc, &key_rpc, &system_rpc, &webhook_rpc,
+           &moderation_rpc, &admin_rpc, &store_rpc}));
 
   http::Router router;
   SR_RETURN_IF_ERROR(http::MountOperational(router, metrics, [&] {
@@ -221,12 +340,17 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   SR_RETURN_IF_ERROR(
       MountGateway(router, methods, delivery, gate, executor,
                    {.max_upload_request_bytes = options.max_upload_bytes + (int64_t{1} << 20),
+                    .max_image_bytes = options.max_upload_bytes,
                     .watch_timeout = kLongestWatch,
+                    .public_max_age = options.delivery_max_age,
+                    .client_hints = options.delivery_client_hints,
                     .origins = {.trusted = options.cors_origins,
                                 .loopback_only = IsLoopbackAddress(options.http_listen),
                                 .hosts = options.gateway_hosts}}));
   if (!options.web_root.empty()) {
-    SR_RETURN_IF_ERROR(MountStaticSite(router, options.web_root));
+    SR_RETURN_IF_ERROR(MountStaticSite(
+        router, options.web_root, {},
+        options.uploads_direct ? options.upload_origins : std::vector<std::string>()));
   }
   SR_ASSIGN_OR_RETURN(
       const std::unique_ptr<http::Server> http_server,
@@ -240,10 +364,14 @@ absl::Status Serve(const Options& options, const std::string& profile) {
 
   dispatcher.Start();
   janitor.Start();
+  sweep.Start();
+  popularity.Start();
   collector.Start();
+  upload_reconciler.Start();
   webhook_fan_out.Start();
   webhook_sender.Start();
   follower.Start([&] { rpc_server->SetServing(true); });
+  keeper->Start(follower, [&] { popularity.ReadAnew(); });
   LogInfo("api runs", {{"grpc_port", rpc_server->port()},
                        {"http_port", http_server->port()},
                        {"profile", profile},
@@ -259,13 +387,18 @@ absl::Status Serve(const Options& options, const std::string& profile) {
   rpc_server->Drain(options.drain_limit);
   dispatcher.Drain(options.drain_limit);
   collector.Stop();
+  upload_reconciler.Stop();
   webhook_fan_out.Stop();
   webhook_sender.Stop(options.drain_limit);
+  sweep.Stop();
+  popularity.Stop();
   janitor.Stop();
+  delivery.Drain();
   executor.Shutdown();
   key_executor.Shutdown();
   watch_executor.Shutdown();
   follower.Stop();
+  keeper->Stop();
   timers.Stop();
   store->SetCommitListener([] {});
   return absl::OkStatus();

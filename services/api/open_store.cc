@@ -1,13 +1,12 @@
 #include "services/api/open_store.h"
 
-#include <fstream>
-#include <sstream>
 #include <string>
 
 #include "absl/strings/strip.h"
 #include "services/api/metadata/memory_store.h"
 #include "services/api/metadata/mysql_store.h"
 #include "services/api/metadata/sqlite_store.h"
+#include "services/common/base/files.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
 
@@ -16,13 +15,11 @@ namespace {
 
 absl::StatusOr<std::string> ReadPassword(const std::string& file) {
   if (file.empty()) return std::string();
-  std::ifstream in(file);
-  std::stringstream text;
-  if (!(text << in.rdbuf())) {
-    return InvalidField("database.password_file", "can not read " + file);
+  absl::StatusOr<std::string> password = ReadSecretFile(file);
+  if (!password.ok()) {
+    return InvalidField("database.password_file", std::string(password.status().message()));
   }
-  // Editors end files with a newline.
-  return std::string(absl::StripTrailingAsciiWhitespace(text.str()));
+  return password;
 }
 
 absl::StatusOr<std::unique_ptr<MetadataStore>> OpenSqlite(const Options& options,

@@ -2,10 +2,12 @@
 
 #include <set>
 
+#include "absl/strings/numbers.h"
 #include "services/api/domain/roles.h"
 #include "services/api/domain/validation.h"
 #include "services/common/base/service_main.h"
 #include "services/common/base/status.h"
+#include "services/common/recipe/ladder.h"
 #include "services/common/recipe/recipe.h"
 
 namespace stockroom::api {
@@ -27,6 +29,11 @@ void DeclareAddresses(ConfigSchema& schema, Options& o) {
   schema.Text("gateway.web_root", &o.web_root,
               "Folder of the browser UI, served at / (the build puts one into web/ beside bin/). "
               "Read at start. Empty: no UI.");
+  schema.TextList(
+      "gateway.upload_origins", &o.upload_origins,
+      "Origins (https://files.example) that the page sends large files to: of the file "
+      "server's http.public_url; pages of your own may need that of s3.public_url, too. The "
+      "page's policy allows these and no others. None: it sends all through this gateway.");
   schema.TextList(
       "gateway.hosts", &o.gateway_hosts,
       "Names, without port, by which a gateway that listens on loopback may be called by "
@@ -134,11 +141,15 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
   schema.Integer("limits.max_upload_bytes", &o.max_upload_bytes, 1, int64_t{1} << 40,
                  "Largest original. Photographs of more than 200 MiB are rare, and a cap keeps one "
                  "request from filling the disk.");
+  schema.Boolean("limits.allow_svg", &o.allow_svg,
+                 "Take SVG; the workers must allow it as well (limits.allow_svg).");
   schema.Integer("limits.max_uploads_in_flight", &o.max_uploads_in_flight, 1, 100'000,
                  "Uploads under way at once; each holds a few chunks of at most 1 MiB.");
   schema.Integer("limits.max_pixels", &o.max_pixels, 1, int64_t{1} << 40,
                  "Largest image, all frames together, read from the header before decoding. 100 "
                  "million pixels are 400 MB when decoded.");
+  schema.Integer("limits.max_rendition_bytes", &o.max_rendition_bytes, 1 << 10, int64_t{1} << 30,
+                 "Largest picture that is taken from a worker; it is held in memory whole.");
   schema.Real("limits.requests_per_second", &o.requests_per_second, 0, 1e6,
               "Requests that each caller may make at this api in the long run; 0: no limit. "
               "Callers who show nothing are told apart by their address.");
@@ -151,6 +162,10 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
                  "Bytes of originals that each owner may keep; 0: no limit.");
   schema.TextMap("presets", &o.presets,
                  "Renditions made at upload: name and recipe (fit=WxH/format=F/q=N).");
+  schema.TextList("ladder.sides", &o.ladder_sides,
+                  "Longest sides of large copies made at upload of originals of at least twice "
+                  "that size: what is asked for later is made of them. auto: one of twice the "
+                  "largest preset. None: everything is made of the original.");
   schema.Duration("jobs.deadline", &o.job_deadline, absl::Seconds(1), absl::Hours(1),
                   "Longest that one image may take on a worker; then its decoder is killed.");
   schema.Duration("jobs.lease", &o.job_lease, absl::Seconds(5), absl::Hours(1),
@@ -181,8 +196,13 @@ void DeclareWork(ConfigSchema& schema, Options& o) {
                   absl::Hours(24 * 30), "How often to look for such bytes.");
   schema.Integer("collector.deletes_per_second", &o.collector_deletes_per_second, 1, 100'000,
                  "Bound on deletions, so that they do not crowd out reads and uploads.");
-  schema.Duration("delivery.remake_timeout", &o.remake_timeout, absl::Seconds(1), absl::Minutes(5),
-                  "How long a viewer waits while a lost rendition is made again.");
+  schema.Duration("popularity.interval", &o.popularity_interval, absl::Milliseconds(100),
+                  absl::Hours(1),
+                  "How often views and downloads are written to the database, and those that other "
+                  "apis counted are read: searches by popularity lag by about twice this.");
+  schema.Integer("popularity.max_images", &o.popularity_max_images, 16, 10'000'000,
+                 "Images whose views and downloads are held until then, about 150 bytes each. Of "
+                 "more, those with the fewest are not counted.");
   schema.Integer("executor.threads", &o.executor_threads, 1, 1024,
                  "Threads for calls that wait for the database.");
   schema.Integer("executor.queue", &o.executor_queue, 1, 1'000'000,
@@ -238,6 +258,37 @@ void DeclareWebhooks(ConfigSchema& schema, Options& o) {
                   "How long deliveries are kept, from when they were queued; one row each.");
 }
 
+void DeclareModeration(ConfigSchema& schema, Options& o) {
+  schema.Text("moderation.hook_url", &o.moderation_hook_url,
+              "External moderator that is asked about each image before it is visible: http(s)://… "
+              "or grpc(s)://host:port (proto/stockroom/v1/moderator_hook.proto). Empty: none.");
+  schema.Text("moderation.hook_ca_file", &o.moderation_hook_ca_file,
+              "Authorities (PEM file) that its certificate must be from. Empty: the system's.");
+  schema.Text(
+      "moderation.hook_secret_file", &o.moderation_hook_secret_file,
+      "File with a secret that it knows us by: over HTTP it signs each request (as webhooks "
+      "are signed), over gRPC it is the bearer token. Empty: none.");
+  schema.Choice("moderation.hook_policy", &o.moderation_hook_policy, {"flag", "allow", "retry"},
+                "What becomes of an image when it gives no answer: a person decides, it is shown, "
+                "or it waits and nothing more is processed than can wait.");
+  schema.Duration("moderation.hook_patience", &o.moderation_hook_patience, absl::Milliseconds(10),
+                  absl::Minutes(1),
+                  "Longest wait for its answer. The image is not visible so long.");
+  schema.Integer("moderation.hook_concurrency", &o.moderation_hook_concurrency, 1, 256,
+                 "Questions at the same time from this api; each is a thread that waits.");
+  schema.Integer("moderation.min_quality", &o.moderation_min_quality, 0, 100,
+                 "Pictures whose PDQ quality is less are not compared with the block list: flat "
+                 "pictures resemble one another. 50 is what the authors of PDQ advise.");
+  schema.Integer(
+      "moderation.max_hashes", &o.moderation_max_hashes, 0, 10'000'000,
+      "Hashes on the block list. Each picture is compared with each, below 10 ms of a CPU for "
+      "100,000; each api holds them, about 200 bytes each.");
+  schema.Duration("moderation.poll", &o.moderation_poll, absl::Milliseconds(10), absl::Minutes(1),
+                  "How often to look for changes of the block list by other apis, and for visible "
+                  "images that are still to be compared with it. Nothing new that matches becomes "
+                  "visible meanwhile.");
+}
+
 }  // namespace
 
 ConfigSchema SchemaFor(Options& options) {
@@ -247,7 +298,11 @@ ConfigSchema SchemaFor(Options& options) {
   DeclareDatabase(schema, options);
   DeclareParts(schema, options);
   DeclareWork(schema, options);
+  DeclareDelivery(schema, options);
+  DeclareSearch(schema, options);
+  DeclareUploads(schema, options);
   DeclareWebhooks(schema, options);
+  DeclareModeration(schema, options);
   DeclareLogLevel(schema, &options.log_level);
   return schema;
 }
@@ -267,7 +322,9 @@ absl::Status Validate(const Options& options) {
     return InvalidField("database.tls_ca", "must name a PEM file when database.tls is verified");
   }
   SR_RETURN_IF_ERROR(CheckJwtOptions(options));
-  return PresetsOf(options).status();
+  SR_RETURN_IF_ERROR(LaterPresetsOf(options).status());
+  SR_ASSIGN_OR_RETURN(const std::vector<NamedRecipe> presets, PresetsOf(options));
+  return LadderSidesOf(options, presets).status();
 }
 
 absl::StatusOr<std::vector<std::pair<std::string, Role>>> JwtRolesOf(const Options& options) {
@@ -289,20 +346,51 @@ Scopes ScopesOfStrangers(const Options& options) {
 }
 
 absl::StatusOr<std::vector<NamedRecipe>> PresetsOf(const Options& options) {
+  return ParsePresets("presets", options.presets);
+}
+
+absl::StatusOr<std::vector<NamedRecipe>> ParsePresets(
+    const std::string& option, const std::vector<std::pair<std::string, std::string>>& given) {
   std::vector<NamedRecipe> presets;
   std::set<std::string> seen;
-  for (const auto& [name, text] : options.presets) {
-    if (!IsPresetName(name) || name == "original") {
-      return InvalidField("presets", "'" + name +
-                                         "' can not name a preset; expected 1 to 32 characters of "
-                                         "a-z, 0-9 and dash, not 'original'");
+  for (const auto& [name, text] : given) {
+    if (!IsPresetName(name) || name == "original" || name == "info") {
+      return InvalidField(option, "'" + name +
+                                      "' can not name a preset; expected 1 to 32 characters of "
+                                      "a-z, 0-9 and dash, not 'original' or 'info'");
     }
-    if (!seen.insert(name).second) return InvalidField("presets", "'" + name + "' is given twice");
+    if (!seen.insert(name).second) return InvalidField(option, "'" + name + "' is given twice");
     const absl::StatusOr<Recipe> recipe = ParseRecipe(text);
-    if (!recipe.ok()) return Annotate(recipe.status(), "presets." + name);
+    if (!recipe.ok()) return Annotate(recipe.status(), option + "." + name);
     presets.push_back({name, CanonicalText(*recipe)});
   }
   return presets;
+}
+
+absl::StatusOr<std::vector<int>> LadderSidesOf(const Options& options,
+                                               const std::vector<NamedRecipe>& presets) {
+  constexpr size_t kMostSides = 4;  // each is one more encode of every upload
+  std::vector<int> sides;
+  for (const std::string& text : options.ladder_sides) {
+    int side = 0;
+    if (text == "auto") {
+      std::vector<Recipe> recipes;
+      for (const NamedRecipe& preset : presets) {
+        SR_ASSIGN_OR_RETURN(recipes.emplace_back(), ParseRecipe(preset.recipe));
+      }
+      const std::vector<int> derived = LadderSidesFor(recipes);
+      sides.insert(sides.end(), derived.begin(), derived.end());
+    } else if (absl::SimpleAtoi(text, &side) && side >= 16 && side <= kMaxSide) {
+      sides.push_back(side);
+    } else {
+      return InvalidField("ladder.sides", "expected auto or 16 to " + std::to_string(kMaxSide) +
+                                              " pixels, not '" + text + "'");
+    }
+  }
+  if (sides.size() > kMostSides) {
+    return InvalidField("ladder.sides", "expected at most " + std::to_string(kMostSides));
+  }
+  return sides;
 }
 
 }  // namespace stockroom::api

@@ -25,6 +25,7 @@ struct Options {
   int64_t http_min_bytes_per_second = 1 << 10;
   TlsFiles http_tls;
   std::vector<std::string> cors_origins;
+  std::vector<std::string> upload_origins;
   std::vector<std::string> gateway_hosts;
   std::string web_root;
   bool allow_anonymous = false;
@@ -67,8 +68,10 @@ struct Options {
   absl::Duration worker_lookup_every = absl::Seconds(5);
 
   int64_t max_upload_bytes = 200 << 20;
+  bool allow_svg = false;
   int64_t max_uploads_in_flight = 256;
   int64_t max_pixels = 100'000'000;
+  int64_t max_rendition_bytes = int64_t{64} << 20;
   double requests_per_second = 0;
   int64_t request_burst = 0;
   int64_t owner_max_images = 0;
@@ -78,6 +81,8 @@ struct Options {
       {"thumb-150", "fit=150x150/format=auto/q=80"},
       {"thumb-320", "fit=320x320/format=auto/q=80"},
       {"thumb-720", "fit=720x720/format=auto/q=80"}};
+
+  std::vector<std::string> ladder_sides = {"auto"};
 
   absl::Duration job_deadline = absl::Seconds(60);
   absl::Duration job_lease = absl::Seconds(60);
@@ -93,7 +98,35 @@ struct Options {
   absl::Duration collector_grace = absl::Hours(24);
   absl::Duration collector_interval = absl::Hours(1);
   int64_t collector_deletes_per_second = 50;
-  absl::Duration remake_timeout = absl::Seconds(20);
+
+  std::string search_folder;
+  absl::Duration search_checkpoint_every = absl::Minutes(5);
+  int64_t search_memory_budget_bytes = 0;
+  absl::Duration popularity_interval = absl::Seconds(5);
+  int64_t popularity_max_images = 65'536;
+
+  int64_t delivery_cache_bytes = 256 << 20;
+  std::vector<std::pair<std::string, std::string>> delivery_presets;
+  std::string delivery_unsigned = "local";
+  std::string delivery_signing_key_file;
+  std::vector<std::pair<std::string, std::string>> delivery_watermarks;
+  int64_t delivery_max_result_pixels = 25'000'000;
+  int64_t delivery_max_quality = 95;
+  bool delivery_avif = false;
+  bool delivery_client_hints = false;
+  absl::Duration delivery_max_age = absl::Seconds(60);
+  int64_t delivery_max_renders = 256;
+  int64_t delivery_max_waiting = 384;
+  absl::Duration delivery_render_timeout = absl::Seconds(30);
+
+  bool uploads_direct = true;
+  absl::Duration uploads_expiry = absl::Hours(24);
+  int64_t uploads_max_open = 1000;
+  int64_t uploads_max_completing = 32;
+  absl::Duration uploads_reconcile_after = absl::Minutes(1);
+  absl::Duration uploads_reconcile_poll = absl::Seconds(5);
+  absl::Duration uploads_keep_ended = absl::Hours(24);
+  absl::Duration uploads_max_url_lifetime = absl::Hours(24 * 7);
 
   bool webhooks_allow_http = false;
   std::vector<std::string> webhooks_allow_networks;
@@ -104,6 +137,16 @@ struct Options {
   int64_t webhooks_max_webhooks = 100;
   int64_t webhooks_max_pending = 10'000;
   absl::Duration webhooks_log_retention = absl::Hours(24 * 7);
+
+  std::string moderation_hook_url;
+  std::string moderation_hook_ca_file;
+  std::string moderation_hook_secret_file;
+  std::string moderation_hook_policy = "flag";
+  absl::Duration moderation_hook_patience = absl::Seconds(10);
+  int64_t moderation_hook_concurrency = 8;
+  int64_t moderation_min_quality = 50;
+  int64_t moderation_max_hashes = 100'000;
+  absl::Duration moderation_poll = absl::Seconds(1);
 
   int64_t executor_threads = 8;
   int64_t executor_queue = 1024;
@@ -126,5 +169,19 @@ Scopes ScopesOfStrangers(const Options& options);
 // The presets with canonical recipes, largest name first as configured. INVALID_ARGUMENT names a
 // bad one.
 absl::StatusOr<std::vector<NamedRecipe>> PresetsOf(const Options& options);
+// The same of any map; `option` is its key.
+absl::StatusOr<std::vector<NamedRecipe>> ParsePresets(
+    const std::string& option, const std::vector<std::pair<std::string, std::string>>& given);
+// Those that are made when first asked for.
+absl::StatusOr<std::vector<NamedRecipe>> LaterPresetsOf(const Options& options);
+
+// Part of SchemaFor.
+void DeclareDelivery(ConfigSchema& schema, Options& options);
+void DeclareSearch(ConfigSchema& schema, Options& options);
+void DeclareUploads(ConfigSchema& schema, Options& options);
+
+// ladder.sides: the longest sides of the rungs made at upload. INVALID_ARGUMENT names a bad one.
+absl::StatusOr<std::vector<int>> LadderSidesOf(const Options& options,
+                                               const std::vector<NamedRecipe>& presets);
 
 }  // namespace stockroom::api

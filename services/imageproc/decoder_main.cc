@@ -2,11 +2,14 @@
 #include <malloc.h>
 
 #include <cstdio>
+#include <filesystem>
+#include <span>
 #include <string_view>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "services/common/base/digest.h"
 #include "services/common/base/log.h"
 #include "services/imageproc/codec/vips_library.h"
 #include "services/imageproc/decode_original.h"
@@ -28,8 +31,12 @@ int Run(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 2);
   absl::Status status = InitVips();
   if (status.ok()) {
-    status = RunZygote(options, [](const internal::DecodeRequest& request, std::string_view bytes) {
-      DecodeAnswer answer = DecodeOriginal(request, bytes, Processors());
+    // OpenSSL reads its configuration when it is first used; in a decoder it can not.
+    Digest::Of("");
+    options.engine = DescribeEngine(std::filesystem::path(argv[0]).filename().string());
+    status = RunZygote(options, [](const internal::DecodeRequest& request, std::string_view source,
+                                   std::span<const std::string_view> watermarks) {
+      DecodeAnswer answer = DecodeOriginal(request, source, watermarks, Processors());
       return std::pair(std::move(answer.reply), std::move(answer.renditions));
     });
   }

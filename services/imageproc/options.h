@@ -25,13 +25,28 @@ struct Options {
   int64_t decoders = 0;
   int64_t prefetch = 1;
   absl::Duration credit_ttl = absl::Seconds(2);
+  int64_t render_slots = 1;
+  int64_t slots_memory_bytes = int64_t{2} << 30;
+
+  absl::Duration render_max_wait = absl::Seconds(5);
+  int64_t render_max_waiting = 128;
+  int64_t render_max_held_bytes = int64_t{512} << 20;
+  absl::Duration render_expensive = absl::Milliseconds(100);
 
   std::string decoder_path;
   int64_t decoder_spares = 2;
   int64_t decoder_memory_bytes = int64_t{1} << 30;
+  std::string decoder_walls = "available";
+  std::string decoder_wide_path;
+  int64_t decoder_wide_spares = 1;
+  int64_t decoder_lasting_uses = 500;
+  int64_t decoder_lasting_bytes = int64_t{256} << 20;
 
   int64_t max_original_bytes = int64_t{256} << 20;
   int64_t max_pixels = 100'000'000;
+  int64_t max_rendition_bytes = int64_t{64} << 20;
+  bool allow_svg = false;
+  absl::Duration max_decode_time = absl::Seconds(9);
   absl::Duration max_job_time = absl::Minutes(10);
 
   absl::Duration drain_limit = absl::Seconds(30);
@@ -41,7 +56,8 @@ struct Options {
 // Declares every key; what is loaded goes into `options`.
 ConfigSchema SchemaFor(Options& options);
 
-// Decodes at one time: as configured, or one for each core.
+// Jobs that decode at one time: as configured, or one for each core. Renders have render_slots on
+// top.
 int DecodersOf(const Options& options);
 
 // INVALID_ARGUMENT or FAILED_PRECONDITION for values that fit one by one but not together.

@@ -5,10 +5,10 @@
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "absl/time/clock.h"
+#include "tests/support/await.h"
 #include "tests/support/cluster.h"
 
 namespace stockroom::testing {
@@ -73,13 +73,6 @@ class Auth : public ::testing::Test {
     EXPECT_EQ(answer.status, 200) << answer.body;
     // Proto JSON writes 64 bits as text, and leaves out what is 0.
     return std::stoll(json::parse(answer.body).value("total", "0"));
-  }
-  static void Await(const std::string& what, const std::function<bool()>& holds) {
-    const absl::Time end = absl::Now() + kPatience;
-    while (!holds()) {
-      ASSERT_LT(absl::Now(), end) << what;
-      absl::SleepFor(absl::Milliseconds(20));
-    }
   }
 
   static Cluster* cluster_;

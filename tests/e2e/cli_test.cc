@@ -142,6 +142,9 @@ TEST_F(CommandLineE2e, AnImageIsFoundShownChangedFetchedAndRemoved) {
   EXPECT_EQ(Run("get " + id + " -o original.png").code, 4);
   EXPECT_EQ(Run("get " + id + " -o -").out, bytes);
   EXPECT_EQ(Run("get " + id + " --preset thumb-150 -o thumb").code, 0);
+  EXPECT_EQ(Run("get " + id + " --recipe fit=40x0.png -o -").out.substr(1, 3), "PNG");
+  EXPECT_EQ(Run("get " + id + " --recipe fit=nonsense.png -o -").out, "");
+  EXPECT_EQ(json::parse(Run("info " + id).out).at("id"), id);
   EXPECT_GT(std::filesystem::file_size(folder_ + "/thumb"), 100u);
 
   EXPECT_EQ(Run("delete " + id + " </dev/null").code, 2);
@@ -294,7 +297,10 @@ TEST_F(CommandLineE2e, WhatWasUploadedIsSuggestedCountedAndCompared) {
   EXPECT_EQ(found[2]["facets"][0]["values"][0]["value"], "Quokka");
   const Ended refused = Run("search x --facets colour");
   EXPECT_EQ(refused.code, 2);
-  EXPECT_THAT(refused.err, HasSubstr("expected tag, format, license, year or orientation"));
+  EXPECT_THAT(refused.err, HasSubstr("expected tag, format, license"));
+  EXPECT_EQ(Run("search tags:quokka --ids").out,
+            found[0]["id"].get<std::string>() + "\n" + found[1]["id"].get<std::string>() + "\n");
+  EXPECT_EQ(found[0]["hit"]["id"], found[0]["id"]);
   const Ended similar = Run("similar --json " + found[0]["id"].get<std::string>() + " -n 1");
   ASSERT_EQ(similar.code, 0) << similar.err;
   EXPECT_TRUE(similar.Lines().at(0)["distance"].is_number());

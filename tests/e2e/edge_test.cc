@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +9,7 @@
 #include "services/common/rpc/channel.h"
 #include "tests/support/certificates.h"
 #include "tests/support/cluster.h"
+#include "tests/support/temp_folder.h"
 
 namespace stockroom::testing {
 namespace {
@@ -27,12 +27,7 @@ std::vector<std::string> Flags(const std::string& prefix, const std::string& ca,
 
 class Edge : public ::testing::Test {
  protected:
-  Edge() {
-    std::string pattern = ::testing::TempDir() + "/edge-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-    std::ofstream(directory_ + "/image.png", std::ios::binary) << MakePng(80, 60, 5);
-  }
-  ~Edge() override { std::filesystem::remove_all(directory_); }
+  Edge() { std::ofstream(folder_.file("image.png"), std::ios::binary) << MakePng(80, 60, 5); }
 
   // The line of a process's log that holds all of `parts`.
   static std::string LineOf(Cluster& cluster, const std::string& process,
@@ -52,15 +47,17 @@ class Edge : public ::testing::Test {
     return "";
   }
 
-  std::string directory_;
+  const testing::TempFolder folder_;
   TestAuthority authority_{"the cluster's"};
 };
 
 TEST_F(Edge, AnUploadGoesThroughTlsAtEveryHopAndItsTraceWithIt) {
-  const TlsFiles fileserver = authority_.WriteTo(directory_, "fileserver", {"fileserver.internal"});
-  const TlsFiles worker = authority_.WriteTo(directory_, "worker", {"worker.internal"});
-  const TlsFiles api = authority_.WriteTo(directory_, "api", {"api.internal"});
-  const TlsFiles outside = authority_.WriteTo(directory_, "public", {"localhost", "IP:127.0.0.1"});
+  const TlsFiles fileserver =
+      authority_.WriteTo(folder_.path(), "fileserver", {"fileserver.internal"});
+  const TlsFiles worker = authority_.WriteTo(folder_.path(), "worker", {"worker.internal"});
+  const TlsFiles api = authority_.WriteTo(folder_.path(), "api", {"api.internal"});
+  const TlsFiles outside =
+      authority_.WriteTo(folder_.path(), "public", {"localhost", "IP:127.0.0.1"});
   Cluster::Options options{.workers = 1, .gateway_tls = true};
   options.fileserver_flags = Flags("tls.", "ca", fileserver);
   options.worker_flags = Flags("tls.", "ca", worker);
@@ -78,8 +75,8 @@ TEST_F(Edge, AnUploadGoesThroughTlsAtEveryHopAndItsTraceWithIt) {
   const std::string curl = "--cacert " + outside.ca + " --tlsv1.2 ";
   const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
   const CurlAnswer answer =
-      Curl(curl + "-H 'traceparent: 00-" + trace + "-00f067aa0ba902b7-01' -F image=@" + directory_ +
-           "/image.png " + cluster.gateway() + "/images");
+      Curl(curl + "-H 'traceparent: 00-" + trace + "-00f067aa0ba902b7-01' -F image=@" +
+           folder_.path() + "/image.png " + cluster.gateway() + "/images");
   ASSERT_EQ(answer.status, 201) << answer.body;
   EXPECT_EQ(answer.Header("x-request-id"), trace);
 
@@ -100,7 +97,7 @@ TEST_F(Edge, AnUploadGoesThroughTlsAtEveryHopAndItsTraceWithIt) {
 }
 
 TEST_F(Edge, HalfOfAPairStopsTheStartAndNamesTheKey) {
-  const TlsFiles files = authority_.WriteTo(directory_, "x");
+  const TlsFiles files = authority_.WriteTo(folder_.path(), "x");
   const auto error = [](const Cluster::Options& options) {
     Cluster cluster(options);
     return std::string(cluster.StartAll().message());

@@ -59,7 +59,8 @@ TEST_F(MainJob, TheOlderMultipartRouteAnswersWithEveryProcessorsResult) {
   ASSERT_EQ(answer.status, 201) << answer.body;
   const json image = json::parse(answer.body);
   EXPECT_EQ(image["state"], "READY");
-  for (const char* processor : {"facts", "thumbhash", "blurhash", "palette"}) {
+  for (const char* processor :
+       {"facts", "thumbhash", "blurhash", "palette", "pdq", "sharpness", "smart_crop"}) {
     EXPECT_TRUE(image["analysis"].contains(processor)) << answer.body;
   }
   EXPECT_EQ(image["width"], 900);
@@ -228,7 +229,7 @@ TEST(LateWorker, AnUploadWhileNoWorkerIsUpIsProcessedWhenOneAppears) {
 }
 
 TEST(LostRendition, IsMadeAgainWhenSomebodyAsks) {
-  Cluster cluster({.workers = 1});
+  Cluster cluster({.workers = 1, .api_flags = {"--delivery.cache_bytes=0"}});
   ASSERT_TRUE(cluster.StartAll().ok());
   Client client(cluster.rpc_address());
   v1::UploadHeader header;

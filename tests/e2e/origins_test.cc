@@ -6,16 +6,16 @@
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
 
 #include "absl/strings/escaping.h"
-#include "absl/time/clock.h"
 #include "services/common/base/digest.h"
 #include "services/common/base/strings.h"
+#include "tests/support/await.h"
 #include "tests/support/cluster.h"
+#include "tests/unit/webhooks/receiver.h"
 
 namespace stockroom::testing {
 namespace {
@@ -24,8 +24,6 @@ using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAreArray;
-
-constexpr absl::Duration kPatience = absl::Seconds(60);
 
 // What the command line prints, whatever it is.
 std::string Shell(const std::string& command) {
@@ -47,14 +45,6 @@ std::string Md5(const std::string& bytes) {
   StreamHasher hasher(StreamHasher::Md5::kYes);
   hasher.Update(bytes);
   return ToHex(hasher.FinishMd5());
-}
-
-void Await(const std::string& what, const std::function<bool()>& holds) {
-  const absl::Time end = absl::Now() + kPatience;
-  while (!holds()) {
-    ASSERT_LT(absl::Now(), end) << what;
-    absl::SleepFor(absl::Milliseconds(20));
-  }
 }
 
 class OriginsTest : public ::testing::Test {
@@ -182,6 +172,49 @@ TEST_F(OriginsTest, ABodyThatIsNoImageInBase64IsRefused) {
   EXPECT_EQ(problem["violations"][0]["field"], "image") << problem;
 }
 
+TEST(PinsterOrigins, AModerationStepComesFirstAndFlaggedImagesAreReported) {
+  const auto answer = [](const std::string& body) {
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\nConnection: close\r\n\r\n" + body;
+  };
+  const auto body_of = [](const std::string& request) {
+    return json::parse(request.substr(request.find("\r\n\r\n") + 4));
+  };
+  api::Receiver moderator([&](const std::string& request) {
+    const bool bad = body_of(request)["image"]["title"] == "bad";
+    return answer(bad ? R"({"verdict":"FLAG","reason":"too much skin"})"
+                      : R"({"verdict":"ALLOW"})");
+  });
+  api::Receiver reports([&](const std::string&) { return answer(""); });
+  Cluster cluster(
+      {.workers = 1,
+       .api_flags = {"--moderation.hook_url=" + moderator.url(), "--webhooks.allow_http=true",
+                     "--webhooks.allow_networks=127.0.0.1"}});
+  const absl::Status started = cluster.StartAll();
+  ASSERT_TRUE(started.ok()) << started;
+  const json wanted = {{"url", reports.url()}, {"types", {"image.flagged"}}};
+  EXPECT_EQ(Curl("--json '" + wanted.dump() + "' '" + cluster.gateway() + "/v1/webhooks'").status,
+            200);
+  const auto upload = [&](uint32_t seed, const std::string& title) {
+    const std::string file = cluster.directory() + "/" + title + ".png";
+    std::ofstream(file, std::ios::binary) << MakePng(320, 200, seed);
+    return json::parse(Curl("-F image=@" + file + " '" + cluster.gateway() +
+                            "/v1/images?wait=true&title=" + title + "'")
+                           .body)["image"];
+  };
+  EXPECT_EQ(upload(1, "good")["state"], "READY");
+  const json bad = upload(2, "bad");
+  EXPECT_EQ(bad["state"], "FLAGGED");
+  const std::string id = bad["id"];
+  EXPECT_EQ(Curl("'" + cluster.gateway() + "/i/" + id + "/original'").status, 404);
+  Await("it is reported", [&] { return !reports.requests().empty(); });
+  const json report = body_of(reports.requests().at(0));
+  EXPECT_EQ(report["type"], "image.flagged");
+  EXPECT_EQ(report["data"]["id"], id);
+  EXPECT_EQ(report["data"]["failureReason"], "too much skin");
+  EXPECT_EQ(reports.requests().size(), 1u);
+}
+
 // ---- image-processing-service -------------------------------------------------------------------
 
 TEST_F(OriginsTest, ItsRouteTakesAnUploadAndResizes) {
@@ -259,7 +292,7 @@ TEST_F(OriginsTest, ItsQueriesFindWhatTheyFound) {
       Curl(Url("/v1/images/" + drawn["id"].get<std::string>() + "/similar?page_size=3")).body);
   ASSERT_EQ(similar["matches"].size(), 3u);
   EXPECT_LT(similar["matches"][0]["distance"], 0.05) << "its own thumbnail with other EXIF";
-  EXPECT_EQ(Curl(Url("/v1/search?facets=color")).status, 400);
+  EXPECT_EQ(Curl(Url("/v1/search?facets=colour")).status, 400);
 }
 
 TEST(StockOrigins, UploadsWaitForWorkersAndAnyOfSeveralDoesThem) {

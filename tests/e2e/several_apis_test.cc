@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "absl/time/clock.h"
+#include "tests/support/await.h"
 #include "tests/support/cluster.h"
 
 namespace stockroom::testing {
@@ -29,13 +29,6 @@ class SeveralApis : public ::testing::Test {
   static void TearDownTestSuite() {
     delete cluster_;
     cluster_ = nullptr;
-  }
-  static void Await(const std::string& what, const std::function<bool()>& holds) {
-    const absl::Time end = absl::Now() + kPatience;
-    while (!holds()) {
-      ASSERT_LT(absl::Now(), end) << what;
-      absl::SleepFor(absl::Milliseconds(20));
-    }
   }
   static Client& Api(int i) {
     static Client* const clients[] = {new Client(cluster_->rpc_address(0)),
@@ -112,6 +105,41 @@ TEST_F(SeveralApis, AWriterFindsItsWritesAtEveryApi) {
   EXPECT_EQ(Found(1, "merlin", removed.feed_position()), 0);
 }
 
+TEST_F(SeveralApis, WhatIsDeletedOrHiddenAtOneApiLeavesTheMemoryOfTheOther) {
+  const std::string kept = Upload(0, 21, "kept").image().id();
+  const auto deleted = Upload(0, 22, "deleted").image();
+  const std::string recipe = "/fit=77x0/q=71.webp";
+  const auto ask = [&](int api, const std::string& id) {
+    return Curl(Url(api, "/i/" + id + recipe));
+  };
+  for (int api = 0; api < 2; ++api) {
+    for (const std::string& id : {kept, deleted.id()}) {
+      const CurlAnswer first = ask(api, id);
+      ASSERT_EQ(first.status, 200) << first.body;
+      EXPECT_EQ(ask(api, id).body, first.body);
+    }
+  }
+  const auto purges = [&] {
+    const std::string text = Curl(Url(1, "/metrics")).body;
+    const std::string name = "\nstockroom_delivery_cache_purges_total ";
+    return std::stoi(text.substr(text.find(name) + name.size()));
+  };
+  const int before = purges();
+  EXPECT_EQ(Curl("-X DELETE " + Url(0, "/v1/images/" + deleted.id())).status, 200);
+  EXPECT_EQ(ask(0, deleted.id()).status, 404) << "at once, where it was deleted";
+  Await("the other api's purge", [&] { return purges() > before; });
+  EXPECT_EQ(ask(1, deleted.id()).status, 404);
+  EXPECT_EQ(ask(0, kept).status, 200);
+  EXPECT_EQ(ask(1, kept).status, 200);
+  EXPECT_EQ(purges(), before + 1) << "of exactly one image";
+
+  EXPECT_EQ(Curl("-X PATCH -H 'Content-Type: application/json' -d '{\"visibility\":\"PRIVATE\"}' " +
+                 Url(0, "/v1/images/" + kept))
+                .status,
+            200);
+  EXPECT_EQ(ask(0, kept).Header("cache-control"), "private, no-store") << "its owner's";
+}
+
 TEST_F(SeveralApis, AnIdempotencyKeyHoldsAtEveryApi) {
   const std::string path = cluster_->directory() + "/key.png";
   std::ofstream(path, std::ios::binary) << MakePng(320, 200, 2);
@@ -185,8 +213,8 @@ TEST_F(SeveralApis, AWatchOfAnUnknownPositionOrTypeFailsAtOnce) {
 }
 
 TEST_F(SeveralApis, BrowsersAreSentEventsAndComeBackByTheirLastId) {
-  const v1::UploadImageResponse a = Upload(0, 20, "sse");
-  const v1::UploadImageResponse b = Upload(1, 21, "sse");
+  const v1::UploadImageResponse a = Upload(0, 70, "sse");
+  const v1::UploadImageResponse b = Upload(1, 71, "sse");
   const std::string parameters = "/v1/events?types=image.ready&after_position=0";
   const CurlAnswer all = Curl("-N --max-time 2 " + Url(1, parameters));
   EXPECT_EQ(all.status, 200);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/time/clock.h"
+#include "tests/support/await.h"
 #include "tests/support/cluster.h"
 #include "tests/support/jws_signer.h"
 
@@ -129,11 +130,7 @@ TEST_F(Tokens, ANewKeyInTheFileIsTakenWithoutARestart) {
   std::ofstream(folder_ / "new.json")
       << "{\"keys\":[" << signer().Jwk() << "," << next.Jwk() << "]}";
   std::filesystem::rename(folder_ / "new.json", folder_ / "jwks.json");
-  const absl::Time end = absl::Now() + absl::Seconds(60);
-  while (Ask(token, "/v1/search").status != 200) {
-    ASSERT_LT(absl::Now(), end);
-    absl::SleepFor(absl::Milliseconds(50));
-  }
+  Await("the new key is taken", [&] { return Ask(token, "/v1/search").status == 200; });
   EXPECT_EQ(Ask(Token("nina"), "/v1/search").status, 200);
 }
 

@@ -7,28 +7,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "absl/time/clock.h"
+#include "tests/support/await.h"
 #include "tests/support/cluster.h"
 
 namespace stockroom::testing {
 namespace {
 
 using nlohmann::json;
-
-constexpr absl::Duration kPatience = absl::Seconds(60);
-
-void Await(const std::string& what, const std::function<bool()>& holds) {
-  const absl::Time end = absl::Now() + kPatience;
-  while (!holds()) {
-    ASSERT_LT(absl::Now(), end) << what;
-    absl::SleepFor(absl::Milliseconds(20));
-  }
-}
 
 // tests/foreign/webhook_receiver.mjs
 class NodeReceiver {

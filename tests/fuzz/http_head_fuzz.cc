@@ -39,8 +39,9 @@ void CheckHead(const RequestHead& head, std::string_view raw) {
   Require(head.content_length.value_or(0) >= 0, "a negative length");
   Require(head.headers.Count("Host") <= 1, "two hosts");
   Require(head.headers.Count("Content-Length") <= 1, "two lengths");
-  Require(head.headers.fields().size() <= 100, "too many fields");
-  for (const auto& [name, value] : head.headers.fields()) {
+  Require(head.headers.size() <= 100, "too many fields");
+  for (size_t i = 0; i < head.headers.size(); ++i) {
+    const auto [name, value] = head.headers[i];
     Require(!name.empty() && name.find_first_of(": \t\r\n") == std::string::npos, "a field's name");
     Require(value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos,
             "a field's value");

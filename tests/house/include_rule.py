@@ -14,23 +14,38 @@ PURE = ["common/base", "common/recipe", "common/media"]
 ALLOWED = {
     "common/base": [],
     "common/recipe": ["common/base"],
-    "common/media": [],
+    "common/media": ["common/base"],
     "common/rpc": ["common/base"],
     "common/http": ["common/base"],
     "common/blobs": ["common/base", "common/rpc"],
+    "common/curl": ["common/base"],
+    # S3's protocol: signatures, XML, the HTTP client
+    "common/s3": ["common/base", "common/curl"],
     # the nouns and use cases: no gRPC, no SQL, no HTTP
-    "api/domain": PURE + ["common/blobs"],
+    "api/domain": PURE + ["common/blobs", "api/cache"],
+    # renditions in memory: a data structure below the use cases
+    "api/cache": PURE + ["common/blobs"],
     # adapters
-    "api/auth": PURE + ["api/domain"],
+    "api/auth": PURE + ["api/domain", "common/curl"],
     "api/metadata": PURE + ["api/domain", "api/metadata/migrations"],
     "api/metadata/migrations": ["common/base"],
-    "api/search": PURE + ["api/domain"],
+    "api/search/text": PURE + ["api/domain", "api/search/query"],
+    "api/search/query": PURE + ["api/domain", "api/search/text", "api/search/similar"],
+    "api/search/similar": PURE + ["api/search/query", "api/search/segment"],
+    "api/search/segment": PURE + ["api/domain", "api/search/query", "api/search/text", "api/search/similar"],
+    "api/search/store": PURE + ["api/domain", "api/search/segment"],
+    "api/search/exec": PURE + ["api/domain", "api/search/"],
+    "api/search/suggest": PURE + ["api/domain", "api/search/text", "api/search/segment", "api/search/exec"],
+    "api/search": PURE + ["api/domain", "api/search/"],
+    # the index put together: search, feed, folder
+    "api/index": PURE + ["api/domain", "api/events", "api/search", "api/search/store"],
     "api/jobs": PURE + ["api/domain"],
     "api/events": PURE + ["api/domain"],
-    "api/webhooks": PURE + ["api/domain"],
+    "api/webhooks": PURE + ["api/domain", "common/curl"],
+    "api/moderators": PURE + ["api/domain", "common/curl", "common/rpc"],
     "api/workers": PURE + ["api/domain", "common/rpc"],
-    # what both front ends share
-    "api/handlers": PURE + ["api/domain"],
+    # what both front ends share; queries are pure values that their messages turn into
+    "api/handlers": PURE + ["api/domain", "api/search/query"],
     # front ends
     "api/rpc": PURE + ["api/domain", "api/handlers", "common/rpc"],
     "api/gateway": PURE + ["api/domain", "api/handlers", "common/http"],
@@ -40,11 +55,12 @@ ALLOWED = {
     "imageproc/sandbox": PURE + ["imageproc/core"],
     "imageproc/rpc": PURE + ["imageproc/core", "common/rpc"],
     "fileserver/store": PURE + ["common/blobs"],
-    "fileserver/backends": PURE + ["common/blobs", "fileserver/store"],
-    "fileserver/rpc": PURE + ["common/blobs", "common/rpc", "fileserver/store"],
+    "fileserver/backends": PURE + ["common/blobs", "common/s3", "fileserver/store"],
+    "fileserver/care": PURE + ["common/blobs", "fileserver/store"],
+    "fileserver/rpc": PURE + ["common/blobs", "common/rpc", "fileserver/store", "fileserver/care"],
     "fileserver/http": PURE + ["common/http", "fileserver/store"],
     # a client: knows the services only by their protos
-    "tools/stockroom": PURE + ["common/rpc"],
+    "tools/stockroom": PURE + ["common/rpc", "common/blobs"],
     # runs while building
     "tools/openapi": [],
     # mains may include everything of their service
@@ -55,11 +71,13 @@ ALLOWED = {
 
 # Foreign headers -> the folders that may include them. Everything else goes through our interfaces.
 FOREIGN = {
-    r"grpcpp/|grpc/|.*\.grpc\.pb\.h": ["common/rpc", "common/blobs", "api/workers", "api/rpc",
+    r"grpcpp/|grpc/|.*\.grpc\.pb\.h": ["common/rpc", "common/blobs", "api/moderators", "api/workers", "api/rpc",
                                  "fileserver/rpc", "imageproc/rpc", "tools/stockroom"],
     r"vips/": ["imageproc/codec"],
+    r"seccomp\.h|linux/seccomp\.h": ["imageproc/sandbox"],
     r"sqlite3\.h": ["api/metadata", "tools/stockroom"],
-    r"curl/": ["api/auth", "api/webhooks", "tools/stockroom"],
+    r"libstemmer\.h": ["api/search/text"],
+    r"curl/": ["api/auth", "api/moderators", "api/webhooks", "common/curl", "common/s3", "tools/stockroom"],
     r"cppconn/|mysql_connection\.h|mysql_driver\.h": ["api/metadata"],
     r"boost/|asio": ["common/http"],
     r"yaml-cpp/|CLI/|spdlog/": ["common/base", "tools/stockroom"],

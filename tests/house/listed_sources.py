@@ -7,6 +7,8 @@ import sys
 missing = []
 for top in ("services", "tests", "bench"):
     for source in sorted(pathlib.Path(top).rglob("*.cc")):
+        if "node_modules" in source.parts:
+            continue
         listing = source.parent / "CMakeLists.txt"
         text = listing.read_text() if listing.exists() else ""
         stem = source.name.removesuffix("_test.cc")

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -25,6 +26,12 @@ namespace {
 
 std::string Port(int port) { return "127.0.0.1:" + std::to_string(port); }
 
+// A connection of its own for each client.
+int NextPool() {
+  static std::atomic<int> next = 1000;
+  return next++;
+}
+
 }  // namespace
 
 Cluster::Cluster(Options options) : options_(std::move(options)) {
@@ -34,6 +41,7 @@ Cluster::Cluster(Options options) : options_(std::move(options)) {
   directory_ = ::mkdtemp(pattern.data());
 
   const int blob_port = FreePort();
+  fileserver_address_ = Port(blob_port);
   Process fileserver{.http_port = FreePort()};
   fileserver.command = {binaries_ + "/stockroom-fileserver", "--listen=" + Port(blob_port),
                         "--http.listen=" + Port(fileserver.http_port),
@@ -52,6 +60,7 @@ Cluster::Cluster(Options options) : options_(std::move(options)) {
     worker.command.insert(worker.command.end(), options_.worker_flags.begin(),
                           options_.worker_flags.end());
     processes_["worker-" + std::to_string(i)] = worker;
+    worker_addresses_.push_back(Port(port));
     addresses += (addresses.empty() ? "" : ",") + Port(port);
   }
 
@@ -59,7 +68,8 @@ Cluster::Cluster(Options options) : options_(std::move(options)) {
                                      "--workers.addresses=" + addresses};
   if (options_.mariadb) {
     MariaDb::Options database{.durable = true};
-    if (options_.lose_commits) database.flags = {"--innodb-flush-log-at-trx-commit=0"};
+    database.flags = options_.mariadb_flags;
+    if (options_.lose_commits) database.flags.push_back("--innodb-flush-log-at-trx-commit=0");
     auto started = MariaDb::Start(database);
     if (!started.ok()) {
       std::fprintf(stderr, "%s\n", started.status().ToString().c_str());
@@ -194,7 +204,7 @@ std::string Cluster::LogOf(const std::string& name) const {
 }
 
 Client::Client(const std::string& address)
-    : channel_(rpc::MakeChannel(address, {.pool_index = FreePort()})),
+    : channel_(rpc::MakeChannel(address, {.pool_index = NextPool()})),
       images_(v1::ImageService::NewStub(channel_)),
       search_(v1::SearchService::NewStub(channel_)),
       events_(v1::EventService::NewStub(channel_)),

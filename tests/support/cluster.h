@@ -32,6 +32,8 @@ class Cluster {
     bool mariadb = false;
     // A MariaDB that may lose commits when it is killed: for tests of tests.
     bool lose_commits = false;
+    // More flags for that server.
+    std::vector<std::string> mariadb_flags;
     // More flags for every process of a kind.
     std::vector<std::string> api_flags;
     std::vector<std::string> worker_flags;
@@ -68,6 +70,12 @@ class Cluster {
            "://127.0.0.1:" + std::to_string(gateway_ports_.at(api));
   }
   int gateway_port(int api = 0) const { return gateway_ports_.at(api); }
+  std::string worker_address(int worker) const { return worker_addresses_.at(worker); }
+  const std::string& fileserver_address() const { return fileserver_address_; }
+  // http://127.0.0.1:port of a process's health and metrics, without TLS.
+  std::string http_of(const std::string& name) const {
+    return "http://127.0.0.1:" + std::to_string(processes_.at(name).http_port);
+  }
   int apis() const { return options_.apis; }
   // Null without Options::mariadb.
   MariaDb* mariadb() { return mariadb_.get(); }
@@ -88,6 +96,8 @@ class Cluster {
   const Options options_;
   std::string binaries_;
   std::string directory_;
+  std::string fileserver_address_;
+  std::vector<std::string> worker_addresses_;
   std::vector<int> rpc_ports_;
   std::vector<int> gateway_ports_;
   std::unique_ptr<MariaDb> mariadb_;

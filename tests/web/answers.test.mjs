@@ -359,6 +359,9 @@ test('facets narrow the search, and similar images are a click away', async () =
       ],
     },
     { field: 'license', values: [{ value: 'CC0', count: '9' }] },
+    { field: 'color', values: [{ value: 'teal', count: '5' }] },
+    { field: 'camera', values: [{ value: 'Canon EOS R5', count: '4' }] },
+    { field: 'state', values: [{ value: 'ready', count: '42' }] },
   ];
   const { routes } = answers({
     more: (route, url) => {
@@ -382,10 +385,137 @@ test('facets narrow the search, and similar images are a click away', async () =
     await shoot(page, 'filters');
     await page.getByRole('button', { name: 'jpeg 30' }).click();
     await until(() => !q().includes('format'), 'and off again');
+    await page.getByRole('button', { name: 'Canon EOS R5 4' }).click();
+    await page.getByRole('button', { name: 'teal 5' }).click();
+    await until(() => q().endsWith('camera:"Canon EOS R5" color:teal'), 'a camera and a colour');
+    assert.equal(await page.getByRole('button', { name: 'ready 42' }).count(), 0, 'no choice, no filter');
     await page.keyboard.press('Escape');
     await page.getByRole('link', { name: 'Image 0' }).click();
     await page.getByRole('dialog').locator('.similar a').click();
     await page.getByRole('heading', { name: 'Image 2' }).waitFor();
+  });
+});
+
+test('order and groups are in the address and in what is asked for', async () => {
+  const { seen, routes } = answers({
+    more: (route, url) => {
+      if (url.pathname !== '/v1/search' || url.searchParams.get('collapse_similar') !== 'true') return undefined;
+      const images = [image(0), image(1)];
+      const hits = images.map(({ id }, i) => ({ id, similarCount: String(i * 4), highlights: [] }));
+      return json(route, { images, hits, total: '6', totalIsEstimate: false }).then(() => true);
+    },
+  });
+  await withPage({ routes }, async (page) => {
+    const address = () => new URL(page.url()).searchParams;
+    const asked = () => seen.filter((one) => one.path === '/v1/search').at(-1).query;
+    const order = page.getByLabel('Order');
+    assert.ok(!(await order.locator('option').allTextContents()).includes('Most similar'), 'to what?');
+    await order.selectOption('Largest');
+    await until(() => asked().get('order') === 'LARGEST', 'the order is asked for');
+    await order.selectOption('Random');
+    await until(() => asked().get('order') === 'RANDOM', 'the random order');
+    assert.equal(asked().get('seed'), address().get('seed'));
+    await page.goBack();
+    await until(async () => (await order.inputValue()) === 'largest', 'back to the order before');
+    await page.getByRole('button', { name: 'Group similar' }).click();
+    const badge = page.getByRole('link', { name: '+4 similar' });
+    await badge.waitFor();
+    assert.equal(address().get('group'), '1');
+    await shoot(page, 'groups');
+    await badge.click();
+    await until(() => asked().get('q') === 'similar:i1', 'those behind it');
+    assert.equal(asked().get('order'), 'MOST_SIMILAR');
+    await page.getByRole('button', { name: 'Remove filter looks like i1' }).click();
+    await until(() => !asked().get('order'), 'no order without what it needs');
+  });
+});
+
+test('matches are marked in characters, in captions and details', async () => {
+  const make = (i) => image(i, { title: '🦊 red fox', description: 'The fox sat in the snow.', tags: ['Fox', 'sea'] });
+  const highlights = [
+    { field: 'title', text: '🦊 red fox', ranges: [{ begin: 6, end: 9 }] },
+    { field: 'description', text: 'fox sat', ranges: [{ begin: 0, end: 3 }] },
+    { field: 'tags', text: 'Fox', ranges: [{ begin: 0, end: 3 }] },
+  ];
+  const { seen, routes } = answers({
+    make,
+    more: (route, url) => {
+      if (url.pathname !== '/v1/search' || url.searchParams.get('q') !== 'fox') return undefined;
+      const images = [make(0)];
+      return json(route, { images, hits: [{ id: 'i0', highlights }], total: '1' }).then(() => true);
+    },
+  });
+  await withPage({ path: '/?q=fox', routes }, async (page) => {
+    await items(page).first().hover();
+    assert.deepEqual(await page.locator('.caption mark').allTextContents(), ['fox']);
+    await shoot(page, 'matches');
+    assert.equal(seen.find((one) => one.path === '/v1/search').query.get('highlight'), 'true');
+    await items(page).first().locator('a').click();
+    const panel = page.getByRole('dialog');
+    await panel.locator('.description mark').waitFor();
+    assert.equal(await panel.locator('.description').textContent(), 'The fox sat in the snow.');
+    assert.deepEqual(await panel.locator('.tags mark').allTextContents(), ['Fox']);
+  });
+});
+
+test('what was meant is a click away', async () => {
+  const { routes } = answers({
+    more: (route, url) => {
+      if (url.pathname !== '/v1/search' || url.searchParams.get('q') !== 'harbuor') return undefined;
+      return json(route, { images: [], total: '0', didYouMean: 'harbour' }).then(() => true);
+    },
+  });
+  await withPage({ path: '/?q=harbuor', routes }, async (page) => {
+    await shoot(page, 'meant');
+    await page.getByRole('button', { name: 'harbour' }).click();
+    await items(page).first().waitFor();
+    assert.equal(new URL(page.url()).searchParams.get('q'), 'harbour');
+  });
+});
+
+test('a mistake is shown where it is, with what may have been meant', async () => {
+  const { routes } = answers({
+    more: (route, url) => {
+      if (url.searchParams.get('q') !== 'für colr:red') return undefined;
+      const problem = {
+        status: 400,
+        detail: 'query, position 6: there is no field "colr"',
+        reason: 'QUERY_UNKNOWN_KEY',
+        metadata: { position: '6', suggestion: 'color' },
+      };
+      return json(route, problem, 400).then(() => true);
+    },
+  });
+  await withPage({ path: `/?q=${encodeURIComponent('für colr:red')}`, routes }, async (page) => {
+    const note = page.locator('#mistake');
+    await note.waitFor();
+    assert.equal(await note.locator('mark').textContent(), 'colr');
+    assert.equal(await page.getByRole('combobox', { name: 'Search images' }).getAttribute('aria-invalid'), 'true');
+    await shoot(page, 'mistake');
+    await note.getByRole('button', { name: 'Search for für color:red' }).click();
+    await items(page).first().waitFor();
+    assert.equal(await page.getByRole('combobox', { name: 'Search images' }).getAttribute('aria-invalid'), 'false');
+    assert.equal(await note.count(), 0);
+  });
+});
+
+test('the help of the search shows the language, and its examples work', async () => {
+  const { seen, routes } = answers();
+  await withPage({ routes }, async (page) => {
+    await page.getByRole('button', { name: 'Search help' }).click();
+    const help = page.getByRole('dialog', { name: 'Search help' });
+    await help.waitFor();
+    await shoot(page, 'help');
+    await help.getByRole('button', { name: 'cat OR dog' }).click();
+    await until(() => seen.at(-1).query.get('q') === 'cat OR dog', 'the example is asked for');
+    assert.ok(!(await help.isVisible()));
+    const box = page.getByRole('combobox', { name: 'Search images' });
+    await until(async () => (await box.inputValue()) === 'cat OR dog', 'and stands where one types');
+    await box.fill('(cat OR');
+    await box.press('End');
+    await box.pressSequentially(' bird)');
+    await until(() => new URL(page.url()).searchParams.get('q') === '(cat OR bird)', 'once it is whole');
+    assert.ok(!seen.some((one) => one.query.get('q') === '(cat OR'), 'half a query is not asked for');
   });
 });
 

@@ -209,16 +209,16 @@ test('words search as they are typed, and filters become chips', async () => {
     );
     await page.reload();
     await chip.waitFor();
-    assert.equal(await page.getByRole('combobox').inputValue(), 'hut');
+    assert.equal(await page.getByRole('combobox', { name: 'Search images' }).inputValue(), 'hut');
     await chip.click();
     await page.getByRole('button', { name: 'Clear search' }).click();
     await until(async () => (await items(page).count()) > 5, 'everything again');
     await page.goBack();
-    await until(async () => (await page.getByRole('combobox').inputValue()) === 'hut', 'back goes back');
+    await until(async () => (await page.getByRole('combobox', { name: 'Search images' }).inputValue()) === 'hut', 'back goes back');
   });
-  await withPage({ path: '/?q=colour%3Ared' }, async (page) => {
+  await withPage({ path: '/?q=shade%3Ared' }, async (page) => {
     await page.getByRole('heading', { name: 'This search can not be read' }).waitFor();
-    await page.getByText('unknown key', { exact: false }).waitFor();
+    await page.locator('#mistake').getByText('unknown key', { exact: false }).waitFor();
   });
 });
 
@@ -322,7 +322,7 @@ test('a hostile title is text', async () => {
     await dialog.getByRole('button', { name: 'Keep' }).click();
     await dialog.getByRole('button', { name: 'Delete' }).click();
     await dialog.getByRole('button', { name: 'Delete for ever' }).click();
-    await page.getByText('Deleted.').waitFor();
+    await page.getByText('Deleted.', { exact: true }).waitFor();
   });
   assert.equal((await fetch(`${gateway}/v1/images/${image.id}`)).status, 404);
 });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/support/cluster.h"
+#include "tests/support/ports.h"
 
 namespace stockroom::testing {
 namespace {
@@ -60,6 +61,20 @@ TEST(WebWithKeys, ThePageWorksWhereStrangersMayDoNothing) {
   ::unlink(file.c_str());
   ::setenv("STOCKROOM_KEY", key.c_str(), 1);
   EXPECT_EQ(Node(cluster, "keys.test.mjs"), 0);
+}
+
+TEST(WebWithFileServer, ThePageSendsLargeFilesStraightToIt) {
+  const std::string proxy = std::to_string(FreePort());
+  const std::string files = "http://127.0.0.1:" + proxy;
+  Cluster::Options options = WithPage({"--gateway.upload_origins=" + files});
+  options.fileserver_flags = {"--http.public_url=" + files, "--http.cors_origins=*"};
+  Cluster cluster(options);
+  const absl::Status started = cluster.StartAll();
+  ASSERT_TRUE(started.ok()) << started;
+  const std::string address = cluster.http_of("fileserver");
+  ::setenv("STOCKROOM_PROXY_PORT", proxy.c_str(), 1);
+  ::setenv("STOCKROOM_FILES_PORT", address.substr(address.rfind(':') + 1).c_str(), 1);
+  EXPECT_EQ(Node(cluster, "direct.test.mjs"), 0);
 }
 
 }  // namespace

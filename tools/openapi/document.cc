@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tools/openapi/native_routes.h"
 
 namespace stockroom::openapi {
 namespace {
@@ -54,12 +55,6 @@ const std::regex& Variable() {
   return *variable;
 }
 
-// Either way of showing who one is, with the scope; or nothing, where the operator allows that.
-Json Security(const std::string& scope) {
-  const Json scopes = scope == "none" ? Json::array() : Json::array({scope});
-  return Json::array({{{"bearer", scopes}}, {{"apiKey", scopes}}, Json::object()});
-}
-
 // image.id is called id: two templates that differ in names only are one path.
 std::string LastName(const std::string& field) { return field.substr(field.rfind('.') + 1); }
 
@@ -70,12 +65,6 @@ std::string PathOf(const Rule& rule) {
     path += match.prefix().str() + "{" + LastName(match[1]) + "}";
   }
   return path + rest;
-}
-
-Json Reference(const std::string& what) { return {{"$ref", "#/components/" + what}}; }
-
-Json Content(const std::string& media_type, Json schema) {
-  return {{media_type, {{"schema", std::move(schema)}}}};
 }
 
 std::string FirstSentence(const std::string& text) {
@@ -122,8 +111,9 @@ class Operation {
     } else if (rule_.body != "*") {
       AddFields(*method_.input_type(), in_path, parameters);
     }
-    if (rule_.verb != "get" && method_.service()->name() == "ImageService" &&
-        method_.name() != "ReprocessImages") {
+    const bool image_write = rule_.verb != "get" && method_.service()->name() == "ImageService" &&
+                             method_.name() != "ReprocessImages";
+    if (image_write || method_.name() == "CreateUpload") {
       parameters.push_back(Reference("parameters/IdempotencyKey"));
     }
     if (method_.input_type()->FindFieldByName("if_revision") != nullptr) {
@@ -237,53 +227,6 @@ void AddMethod(const MethodDescriptor& method, Schemas& schemas, Json& paths) {
     paths[PathOf(rule)][rule.verb] =
         Operation(schemas, method, rule, older).Make(absl::StrCat(method.name(), ++number));
   }
-}
-
-Json Text(const std::string& description, const std::string& media_type) {
-  return {{"200",
-           {{"description", description}, {"content", Content(media_type, {{"type", "string"}})}}}};
-}
-
-void AddNativeRoutes(Json& paths) {
-  const Json id = {{"name", "id"},
-                   {"in", "path"},
-                   {"required", true},
-                   {"schema", {{"type", "string"}, {"format", "uuid"}}}};
-  const Json file = {
-      {"name", "file"},
-      {"in", "path"},
-      {"required", true},
-      {"description", "A preset and a format, or `original`."},
-      {"schema", {{"type", "string"}, {"examples", Json::array({"thumb-320.jpg"})}}}};
-  const Json bytes = Content("image/*", {{"type", "string"}, {"format", "binary"}});
-  paths["/i/{id}/{file}"]["get"] = {
-      {"operationId", "GetPicture"},
-      {"tags", Json::array({"Pictures"})},
-      {"summary", "A rendition or the original."},
-      {"description",
-       "With strong ETag, 304, one range, and HEAD. Originals come as downloads. The addresses of "
-       "an image's renditions are in its record."},
-      {"parameters", Json::array({id, file})},
-      {"security", Security("images:read")},
-      {"responses",
-       {{"200", {{"description", "The bytes."}, {"content", bytes}}},
-        {"206", {{"description", "The range that was asked for."}, {"content", bytes}}},
-        {"304", {{"description", "What the client has is current."}}},
-        {"default", Reference("responses/Problem")}}}};
-  const auto operational = [&](const std::string& path, const std::string& operation,
-                               const std::string& summary, Json responses) {
-    paths[path]["get"] = {{"operationId", operation},
-                          {"tags", Json::array({"Operations"})},
-                          {"summary", summary},
-                          {"responses", std::move(responses)}};
-  };
-  operational("/healthz", "GetHealth", "The process is alive.", Text("Alive.", "application/json"));
-  Json ready = Text("Ready.", "application/json");
-  ready["503"] = {{"description", "Not ready; the reasons."},
-                  {"content", Content("application/json", {{"type", "object"}})}};
-  operational("/readyz", "GetReadiness", "The index is loaded.", std::move(ready));
-  operational("/metrics", "GetMetrics", "Metrics for Prometheus.",
-              Text("Text format 0.0.4.", "text/plain"));
 }
 
 Json SharedParameters() {

@@ -38,6 +38,12 @@ const std::map<std::string, Json>& WellKnown() {
   return *types;
 }
 
+// With what it stands in, as both a Query and a Highlight have a Range.
+template <typename D>
+std::string NameOf(const D& descriptor) {
+  return descriptor.full_name().substr(descriptor.file()->package().size() + 1);
+}
+
 std::string Unwrap(const std::string& comment) {
   std::vector<std::string> paragraphs;
   std::string paragraph;
@@ -112,8 +118,8 @@ Json Schemas::OfValue(const FieldDescriptor& field) {
     case FieldDescriptor::TYPE_FLOAT:
       return {{"type", "number"}};
     case FieldDescriptor::TYPE_ENUM:
-      components_.try_emplace(field.enum_type()->name(), OfEnum(*field.enum_type()));
-      return {{"$ref", "#/components/schemas/" + field.enum_type()->name()}};
+      components_.try_emplace(NameOf(*field.enum_type()), OfEnum(*field.enum_type()));
+      return {{"$ref", "#/components/schemas/" + NameOf(*field.enum_type())}};
     case FieldDescriptor::TYPE_MESSAGE:
       return Reference(*field.message_type());
     default:
@@ -125,11 +131,12 @@ Json Schemas::OfValue(const FieldDescriptor& field) {
 Json Schemas::Reference(const Descriptor& message) {
   const auto known = WellKnown().find(message.full_name());
   if (known != WellKnown().end()) return known->second;
-  if (components_.try_emplace(message.name(), Json()).second) {
+  const std::string name = NameOf(message);
+  if (components_.try_emplace(name, Json()).second) {
     Json schema = OfMessage(message);
-    components_[message.name()] = std::move(schema);
+    components_[name] = std::move(schema);
   }
-  return {{"$ref", "#/components/schemas/" + message.name()}};
+  return {{"$ref", "#/components/schemas/" + name}};
 }
 
 Json Schemas::OfMessage(const Descriptor& message) {

@@ -14,11 +14,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/common/base/cancellation.h"
+#include "stockroom/v1/admin.pb.h"
 #include "stockroom/v1/events.pb.h"
 #include "stockroom/v1/images.pb.h"
 #include "stockroom/v1/keys.pb.h"
+#include "stockroom/v1/moderation.pb.h"
 #include "stockroom/v1/search.pb.h"
 #include "stockroom/v1/system.pb.h"
+#include "stockroom/v1/uploads.pb.h"
 #include "stockroom/v1/webhooks.pb.h"
 #include "tools/stockroom/settings.h"
 
@@ -35,6 +38,16 @@ class Client {
   virtual absl::StatusOr<v1::UploadImageResponse> Upload(const v1::UploadHeader& header,
                                                          ChunkSource next,
                                                          absl::Duration timeout) = 0;
+  // `key`: idempotency key.
+  virtual absl::StatusOr<v1::CreateUploadResponse> CreateUpload(
+      const v1::CreateUploadRequest& request, const std::string& key) = 0;
+  virtual absl::StatusOr<v1::UploadImageResponse> CompleteUpload(
+      const v1::CompleteUploadRequest& request, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::ListUploadsResponse> ListUploads(
+      const v1::ListUploadsRequest& request) = 0;
+  virtual absl::StatusOr<v1::AbortUploadResponse> AbortUpload(const std::string& id) = 0;
+  virtual absl::StatusOr<v1::GetOriginalUrlResponse> GetOriginalUrl(
+      const v1::GetOriginalUrlRequest& request) = 0;
   virtual absl::StatusOr<v1::Image> Get(const std::string& id) = 0;
   virtual absl::StatusOr<v1::ListImagesResponse> List(const v1::ListImagesRequest& request) = 0;
   virtual absl::StatusOr<v1::SearchImagesResponse> Search(
@@ -67,6 +80,23 @@ class Client {
                                                                  const std::string& id) = 0;
   virtual absl::StatusOr<v1::ReplayWebhookDeliveriesResponse> ReplayWebhookDeliveries(
       const v1::ReplayWebhookDeliveriesRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListFlaggedResponse> ListFlagged(
+      const v1::ListFlaggedRequest& request) = 0;
+  virtual absl::StatusOr<v1::Image> DecideImage(const v1::DecideImageRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListDecisionsResponse> ListDecisions(
+      const v1::ListDecisionsRequest& request) = 0;
+  virtual absl::StatusOr<v1::AddBlockedHashesResponse> AddBlockedHashes(
+      const v1::AddBlockedHashesRequest& request) = 0;
+  virtual absl::StatusOr<v1::RemoveBlockedHashesResponse> RemoveBlockedHashes(
+      const v1::RemoveBlockedHashesRequest& request) = 0;
+  virtual absl::StatusOr<v1::AddBlockedHashesResponse> ImportBlockedHashes(
+      const v1::ImportBlockedHashesRequest& request) = 0;
+  virtual absl::StatusOr<v1::ExportBlockedHashesResponse> ExportBlockedHashes(
+      const v1::ExportBlockedHashesRequest& request) = 0;
+  // These two may take minutes.
+  virtual absl::StatusOr<v1::VerifyIndexResponse> VerifyIndex() = 0;
+  virtual absl::StatusOr<v1::RebuildIndexResponse> RebuildIndex() = 0;
+  virtual absl::StatusOr<v1::IndexInfo> IndexInfo() = 0;
   virtual absl::StatusOr<v1::ServerInfo> ServerInfo() = 0;
   virtual absl::Status Ping() = 0;
 };

@@ -1,9 +1,12 @@
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "services/common/base/status.h"
+#include "services/common/recipe/recipe.h"
 #include "tools/stockroom/download.h"
 #include "tools/stockroom/exit_codes.h"
 #include "tools/stockroom/program.h"
@@ -58,6 +61,23 @@ absl::StatusOr<Choice> ChooseRendition(const Settings& settings, const v1::Image
                                                     "; there are: ", absl::StrJoin(known, ", ")));
 }
 
+// "fit=720x0/q=70.webp": as in URLs, jpg if no extension says the format.
+absl::StatusOr<Choice> ChooseRecipe(const Settings& settings, const v1::Image& image,
+                                    std::string recipe) {
+  const size_t dot = recipe.rfind('.');
+  const std::string_view ending =
+      dot == std::string::npos ? "" : std::string_view(recipe).substr(dot + 1);
+  if (!FormatFromName(ending)) recipe += ".jpg";
+  Choice choice;
+  SR_ASSIGN_OR_RETURN(choice.download.url,
+                      OnGateway(settings, absl::StrCat("/i/", image.id(), "/", recipe)));
+  std::string stem = SafeFileName(image.filename(), image.id());
+  stem.resize(std::min(stem.size(), stem.rfind('.')));
+  std::replace(recipe.begin(), recipe.end(), '/', '_');
+  choice.name = absl::StrCat(stem, "-", SafeFileName(recipe, "rendition"));
+  return choice;
+}
+
 bool IsFolder(const std::string& path) {
   struct stat info {};
   return path.ends_with('/') || (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode));
@@ -74,8 +94,9 @@ int RunGet(const Program& program, Client& client, const GetArgs& args) {
   const absl::StatusOr<v1::Image> image = client.Get(args.id);
   if (!image.ok()) return program.Fail(image.status());
   const absl::StatusOr<Choice> choice =
-      args.preset.empty() ? ChooseOriginal(program.settings, *image)
-                          : ChooseRendition(program.settings, *image, args.preset);
+      !args.recipe.empty()  ? ChooseRecipe(program.settings, *image, args.recipe)
+      : args.preset.empty() ? ChooseOriginal(program.settings, *image)
+                            : ChooseRendition(program.settings, *image, args.preset);
   if (!choice.ok()) return program.Fail(choice.status());
   if (args.output == "-") {
     const absl::Status status = DownloadToOutput(program, choice->download);
@@ -107,6 +128,18 @@ int RunGet(const Program& program, Client& client, const GetArgs& args) {
   absl::StrAppend(&text, ", ", HumanDuration(absl::Now() - begin));
   if (choice->download.sha256) absl::StrAppend(&text, ", SHA-256 verified");
   out.Line(text);
+  return kExitOk;
+}
+
+int RunInfo(const Program& program, Client& client, const InfoArgs& args) {
+  const absl::StatusOr<v1::Image> image = client.Get(args.id);
+  if (!image.ok()) return program.Fail(image.status());
+  Download info;
+  info.url = absl::StrCat(program.settings.gateway, "/i/", image->id(), "/info");
+  const absl::Status status = DownloadToOutput(program, info);
+  if (program.out.closed()) return kExitOk;
+  if (!status.ok()) return program.Fail(status);
+  program.out.Raw("\n");
   return kExitOk;
 }
 

@@ -8,6 +8,21 @@
 
 namespace stockroom::cli {
 
+namespace {
+
+const char* KindName(v1::Suggestion::Kind kind) {
+  switch (kind) {
+    case v1::Suggestion::TAG:
+      return "tag";
+    case v1::Suggestion::CAMERA:
+      return "camera";
+    default:
+      return "word";
+  }
+}
+
+}  // namespace
+
 int RunSuggest(const Program& program, Client& client, const SuggestArgs& args) {
   v1::SuggestRequest request;
   request.set_prefix(args.prefix);
@@ -22,8 +37,7 @@ int RunSuggest(const Program& program, Client& client, const SuggestArgs& args) 
       program.out.Json(ToJson(suggestion));
       continue;
     }
-    table.Add({suggestion.text(), suggestion.kind() == v1::Suggestion::TAG ? "tag" : "word",
-               absl::StrCat(suggestion.count())});
+    table.Add({suggestion.text(), KindName(suggestion.kind()), absl::StrCat(suggestion.count())});
   }
   table.Flush();
   if (answer->suggestions().empty() && !program.out.json()) {

@@ -4,6 +4,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "services/common/base/status.h"
 #include "tools/stockroom/exit_codes.h"
@@ -34,6 +35,12 @@ void PrintApi(Output& out, const std::string& address, const v1::ServerInfo& inf
                      Plural(worker.streams(), "stream"), ", ", Plural(worker.credits(), "credit"),
                      ", ", worker.running(), " running",
                      worker.draining() ? out.Paint(Style::kWarning, ", draining") : ""));
+    for (const v1::Engine& engine : worker.engines()) {
+      out.Line(absl::StrCat("             ", OneLine(engine.program()), "  libvips ",
+                            OneLine(engine.libvips()), ", reads ",
+                            OneLine(absl::StrJoin(engine.reads(), " ")), ", writes ",
+                            OneLine(absl::StrJoin(engine.writes(), " "))));
+    }
   }
   if (info.workers().empty()) {
     out.Line("      " + out.Paint(Style::kWarning, "no worker is connected: uploads will wait"));

@@ -12,6 +12,7 @@ namespace stockroom::cli {
 namespace {
 
 const std::vector<std::string> kVisibilities = {"public", "unlisted", "private"};
+const std::vector<std::string> kDirectWays = {"put", "tus"};
 const std::vector<std::string> kShells = {"bash", "zsh", "fish"};
 
 v1::Visibility VisibilityOf(const std::string& name) {
@@ -88,6 +89,13 @@ void AddUpload(CLI::App& root, Invocation& to) {
   app.add_option("-j,--jobs", args.jobs, "files under way at once (4)")
       ->check(CLI::Range(1, 64))
       ->type_name("N");
+  // A word behind it is a file unless it is joined by "=".
+  app.add_flag(
+         "--direct{tus}", args.direct,
+         "straight to the file server; by tus (the usual), which goes on where it was cut, or "
+         "put")
+      ->check(OneOf(kDirectWays))
+      ->type_name("[=WAY]");
   app.add_flag("--follow", args.follow_links, "enter symbolic links to folders");
   app.add_flag("--hidden", args.hidden, "also files and folders that begin with a dot");
   app.add_flag("--send-all", args.all, "send what is no image, too; the server decides");
@@ -193,12 +201,16 @@ void Build(CLI::App& app, Invocation& to) {
   app.set_help_flag("-h,--help", "this text");
   AddGlobals(app, to);
   AddUpload(app, to);
+  AddSearch(app, to);
   AddReading(app, to);
   AddChanging(app, to);
   AddReprocess(app, to);
   AddWatch(app, to);
   AddKeys(app, to);
+  AddUploads(app, to);
   AddWebhooks(app, to);
+  AddModeration(app, to);
+  AddAdmin(app, to);
   AddOthers(app, to);
   app.set_version_flag("--version", "stockroom " STOCKROOM_VERSION, "the version");
   app.get_formatter()->column_width(32);
@@ -221,6 +233,8 @@ CommandTree Describe(const CLI::App& app) {
     if (option->get_type_name() == "EVENT") described.choices = kEventTypes;
     if (option->get_type_name() == "ROLE") described.choices = kRoles;
     if (option->get_type_name() == "STATE") described.choices = kDeliveryStates;
+    if (option->get_type_name() == "ORDER") described.choices = kOrders;
+    if (option->get_type_name() == "FIELD") described.choices = kFacets;
     tree.options.push_back(std::move(described));
   }
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {

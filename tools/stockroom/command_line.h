@@ -23,6 +23,8 @@ struct Invocation {
   bool no_color = false;
 
   UploadArgs upload;
+  UploadsArgs uploads;
+  OriginalUrlArgs original_url;
   std::string journal_path;  // "" for the default one
   bool no_journal = false;
   ListArgs list;
@@ -35,8 +37,14 @@ struct Invocation {
   DeleteArgs remove;
   ReprocessArgs reprocess;
   KeysArgs keys;
+  SignArgs sign;
+  InfoArgs info;
   WatchArgs watch;
   WebhooksArgs webhooks;
+  ModerationArgs moderation;
+  AdminArgs admin;
+  StoreArgs store;
+  CopyBlobsArgs copy_blobs;
   StatusArgs status;
   PingArgs ping;
   std::string shell;

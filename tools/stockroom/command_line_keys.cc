@@ -58,6 +58,22 @@ void AddKeys(CLI::App& root, Invocation& to) {
   app.add_flag("-y,--yes", args.yes, "revoke without asking");
 
   root.add_subcommand("whoami", "Who the server takes you for, and what you may do");
+
+  CLI::App& sign = *root.add_subcommand("sign", "Sign picture URLs, for recipes of one's own");
+  sign.footer(kSignExamples);
+  Text(sign, "--key-file", "the api's file of signing keys; its first key signs", "FILE",
+       [&to](const std::string& v) { to.sign.key_file = v; })
+      ->required();
+  Many(sign, "path", "what follows the server's name, as /i/ID/RECIPE.jpg", "PATH",
+       [&to](const std::string& v) { to.sign.paths.push_back(v); })
+      ->required()
+      ->expected(-1);
+  Text(sign, "--expires", "good for that time, as in 1h or 90d (for ever)", "TIME",
+       [&to](const std::string& v) {
+         absl::Duration lifetime;
+         if (ReadLifetime(v, &lifetime)) to.sign.lifetime = lifetime;
+       })
+      ->check(Lifetime());
 }
 
 }  // namespace stockroom::cli

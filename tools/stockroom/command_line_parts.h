@@ -18,9 +18,15 @@ namespace stockroom::cli {
 inline const std::vector<std::string> kKeyActions = {"list", "create", "revoke"};
 inline const std::vector<std::string> kRoles = {"viewer", "uploader", "moderator", "admin"};
 
-inline const std::vector<std::string> kEventTypes = {"created", "updated", "ready", "failed",
-                                                     "deleted"};
+inline const std::vector<std::string> kEventTypes = {"created", "updated", "ready",    "failed",
+                                                     "deleted", "flagged", "approved", "rejected"};
 inline const std::vector<std::string> kDeliveryStates = {"pending", "delivered", "dead"};
+
+inline const std::vector<std::string> kOrders = {"relevance", "newest",  "popular",
+                                                 "largest",   "similar", "random"};
+inline const std::vector<std::string> kFacets = {"tag",     "format", "license", "year",
+                                                 "camera",  "lens",   "color",   "orientation",
+                                                 "dataset", "owner",  "state"};
 
 inline CLI::Validator OneOf(const std::vector<std::string>& words) {
   return CLI::Validator(
@@ -98,10 +104,15 @@ void AddLimit(CLI::App& app, Args& args) {
       "--all", [&args] { args.limit = 0; }, "every one, page after page");
 }
 
-// command_line_reading.cc: search, suggest, similar, list, show, get.
+void AddSearch(CLI::App& root, Invocation& to);
+// command_line_reading.cc: suggest, similar, list, show, get.
 void AddReading(CLI::App& root, Invocation& to);
-// command_line_keys.cc: keys, whoami.
+// command_line_keys.cc: keys, whoami, sign.
 void AddKeys(CLI::App& root, Invocation& to);
 void AddWebhooks(CLI::App& root, Invocation& to);
+// command_line_uploads.cc: uploads, original-url.
+void AddUploads(CLI::App& root, Invocation& to);
+void AddModeration(CLI::App& root, Invocation& to);
+void AddAdmin(CLI::App& root, Invocation& to);
 
 }  // namespace stockroom::cli

@@ -1,26 +1,10 @@
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "tools/stockroom/command_line_parts.h"
 #include "tools/stockroom/help_texts.h"
 
 namespace stockroom::cli {
 
 void AddReading(CLI::App& root, Invocation& to) {
-  CLI::App& search = *root.add_subcommand("search", "Find images");
-  search.footer(kSearchExamples);
-  Many(search, "query", "words and filters; all must hold", "QUERY", [&](const std::string& v) {
-    absl::StrAppend(&to.search.query, to.search.query.empty() ? "" : " ", v);
-  })->expected(-1);
-  AddLimit(search, to.search);
-  search
-      .add_option("--at-least-position", to.search.at_least_position,
-                  "wait until the index holds this feed position")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
-  Text(search, "--facets", "count what is found by tag, format, license, year, orientation",
-       "FIELD,...", [&](const std::string& v) { to.search.facets = absl::StrSplit(v, ','); });
-
-  CLI::App& suggest = *root.add_subcommand("suggest", "Complete a word or tag");
+  CLI::App& suggest = *root.add_subcommand("suggest", "Complete a word, tag or camera");
   suggest.footer(kSuggestExamples);
   Text(suggest, "prefix", "its beginning; without one the most frequent tags", "PREFIX",
        [&](const std::string& v) { to.suggest.prefix = v; });
@@ -48,12 +32,20 @@ void AddReading(CLI::App& root, Invocation& to) {
   get.add_option("id", to.get.id, "the image")->required()->type_name("ID");
   CLI::Option* preset = Text(get, "-p,--preset", "a rendition, for example thumb-320", "NAME",
                              [&](const std::string& v) { to.get.preset = v; });
+  CLI::Option* recipe =
+      Text(get, "-r,--recipe", "what to make of it, for example fit=720x0/q=70.webp", "RECIPE",
+           [&](const std::string& v) { to.get.recipe = v; })
+          ->excludes(preset);
   get.add_flag_callback(
          "--original", [] {}, "the original (as without --preset)")
-      ->excludes(preset);
+      ->excludes(preset)
+      ->excludes(recipe);
   Text(get, "-o,--output", "file, folder, or - for standard output", "FILE",
        [&](const std::string& v) { to.get.output = v; });
   get.add_flag("-f,--force", to.get.force, "replace a file that is there");
+
+  CLI::App& info = *root.add_subcommand("info", "What is known of a picture, as JSON");
+  info.add_option("id", to.info.id, "the image")->required()->type_name("ID");
 }
 
 }  // namespace stockroom::cli

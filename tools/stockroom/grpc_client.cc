@@ -1,47 +1,52 @@
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <atomic>
-#include <fstream>
-#include <sstream>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "services/common/base/call_context.h"
 #include "services/common/base/status.h"
-#include "services/common/base/strings.h"
-#include "services/common/rpc/context.h"
 #include "services/common/rpc/status.h"
+#include "stockroom/v1/admin.grpc.pb.h"
 #include "stockroom/v1/events.grpc.pb.h"
 #include "stockroom/v1/images.grpc.pb.h"
 #include "stockroom/v1/keys.grpc.pb.h"
+#include "stockroom/v1/moderation.grpc.pb.h"
 #include "stockroom/v1/search.grpc.pb.h"
 #include "stockroom/v1/system.grpc.pb.h"
+#include "stockroom/v1/uploads.grpc.pb.h"
 #include "stockroom/v1/webhooks.grpc.pb.h"
 #include "tools/stockroom/client.h"
+#include "tools/stockroom/dial.h"
+#include "tools/stockroom/grpc_call.h"
 
 namespace stockroom::cli {
 namespace {
 
-// A page of 500 full records fits; an upload's chunks are far smaller.
-constexpr int kMaxMessageBytes = 64 << 20;
-
 // The server ends watches earlier.
 constexpr absl::Duration kLongestWatch = absl::Hours(24);
+// What the server allows the care of its index.
+constexpr absl::Duration kIndexCare = absl::Minutes(10);
 
 struct Connection {
   explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
-      : events(v1::EventService::NewStub(channel)),
+      : admin(v1::AdminService::NewStub(channel)),
+        events(v1::EventService::NewStub(channel)),
         images(v1::ImageService::NewStub(channel)),
         keys(v1::KeyService::NewStub(channel)),
+        moderation(v1::ModerationService::NewStub(channel)),
         search(v1::SearchService::NewStub(channel)),
         system(v1::SystemService::NewStub(channel)),
+        uploads(v1::UploadService::NewStub(channel)),
         webhooks(v1::WebhookService::NewStub(channel)) {}
 
+  std::unique_ptr<v1::AdminService::Stub> admin;
   std::unique_ptr<v1::EventService::Stub> events;
   std::unique_ptr<v1::ImageService::Stub> images;
   std::unique_ptr<v1::KeyService::Stub> keys;
+  std::unique_ptr<v1::ModerationService::Stub> moderation;
   std::unique_ptr<v1::SearchService::Stub> search;
   std::unique_ptr<v1::SystemService::Stub> system;
+  std::unique_ptr<v1::UploadService::Stub> uploads;
   std::unique_ptr<v1::WebhookService::Stub> webhooks;
 };
 
@@ -53,31 +58,45 @@ class GrpcClient final : public Client {
 
   absl::StatusOr<v1::UploadImageResponse> Upload(const v1::UploadHeader& header, ChunkSource next,
                                                  absl::Duration timeout) override {
-    Call call(*this, timeout);
+    GrpcCall call(settings_, *stop_, timeout);
     v1::UploadImageResponse response;
     const auto writer = Stubs().images->UploadImage(&call.context, &response);
     v1::UploadImageRequest request;
     *request.mutable_header() = header;
-    bool open = writer->Write(request);
-    while (open) {
-      absl::StatusOr<std::string> chunk = next();
-      if (!chunk.ok()) {
-        // Without a half-close the server keeps nothing of it.
-        call.context.TryCancel();
-        writer->Finish();
-        return chunk.status();
-      }
-      if (chunk->empty()) break;
-      request.set_chunk(*std::move(chunk));
-      open = writer->Write(request);
-    }
-    if (open) writer->WritesDone();
-    // A write that failed may be an answer that came early, a good one too.
-    const absl::Status status = rpc::FromGrpc(writer->Finish());
+    const absl::Status status = call.SendChunks(*writer, std::move(request), next);
     if (!status.ok()) return status;
     return response;
   }
 
+  absl::StatusOr<v1::CreateUploadResponse> CreateUpload(const v1::CreateUploadRequest& request,
+                                                        const std::string& key) override {
+    GrpcCall call(settings_, *stop_, settings_.timeout);
+    call.context.AddMetadata("idempotency-key", key);
+    return call.Unary<v1::CreateUploadResponse>(*Stubs().uploads,
+                                                &v1::UploadService::Stub::CreateUpload, request);
+  }
+  absl::StatusOr<v1::UploadImageResponse> CompleteUpload(const v1::CompleteUploadRequest& request,
+                                                         absl::Duration timeout) override {
+    return GrpcCall(settings_, *stop_, timeout)
+        .Unary<v1::UploadImageResponse>(*Stubs().uploads, &v1::UploadService::Stub::CompleteUpload,
+                                        request);
+  }
+  absl::StatusOr<v1::ListUploadsResponse> ListUploads(
+      const v1::ListUploadsRequest& request) override {
+    return Unary<v1::ListUploadsResponse>(*Stubs().uploads, &v1::UploadService::Stub::ListUploads,
+                                          request);
+  }
+  absl::StatusOr<v1::AbortUploadResponse> AbortUpload(const std::string& id) override {
+    v1::AbortUploadRequest request;
+    request.set_id(id);
+    return Unary<v1::AbortUploadResponse>(*Stubs().uploads, &v1::UploadService::Stub::AbortUpload,
+                                          request);
+  }
+  absl::StatusOr<v1::GetOriginalUrlResponse> GetOriginalUrl(
+      const v1::GetOriginalUrlRequest& request) override {
+    return Unary<v1::GetOriginalUrlResponse>(*Stubs().uploads,
+                                             &v1::UploadService::Stub::GetOriginalUrl, request);
+  }
   absl::StatusOr<v1::Image> Get(const std::string& id) override {
     v1::GetImageRequest request;
     request.set_id(id);
@@ -114,7 +133,7 @@ class GrpcClient final : public Client {
   }
   absl::Status Watch(const v1::WatchRequest& request,
                      absl::FunctionRef<bool(const v1::WatchResponse&)> on_batch) override {
-    Call call(*this, kLongestWatch);
+    GrpcCall call(settings_, *stop_, kLongestWatch);
     const auto reader = Stubs().events->Watch(&call.context, request);
     v1::WatchResponse message;
     while (reader->Read(&message)) {
@@ -180,6 +199,52 @@ class GrpcClient final : public Client {
     return Unary<v1::ReplayWebhookDeliveriesResponse>(
         *Stubs().webhooks, &v1::WebhookService::Stub::ReplayWebhookDeliveries, request);
   }
+  absl::StatusOr<v1::ListFlaggedResponse> ListFlagged(
+      const v1::ListFlaggedRequest& request) override {
+    return Unary<v1::ListFlaggedResponse>(*Stubs().moderation,
+                                          &v1::ModerationService::Stub::ListFlagged, request);
+  }
+  absl::StatusOr<v1::Image> DecideImage(const v1::DecideImageRequest& request) override {
+    return Unary<v1::Image>(*Stubs().moderation, &v1::ModerationService::Stub::DecideImage,
+                            request);
+  }
+  absl::StatusOr<v1::ListDecisionsResponse> ListDecisions(
+      const v1::ListDecisionsRequest& request) override {
+    return Unary<v1::ListDecisionsResponse>(*Stubs().moderation,
+                                            &v1::ModerationService::Stub::ListDecisions, request);
+  }
+  absl::StatusOr<v1::AddBlockedHashesResponse> AddBlockedHashes(
+      const v1::AddBlockedHashesRequest& request) override {
+    return Unary<v1::AddBlockedHashesResponse>(
+        *Stubs().moderation, &v1::ModerationService::Stub::AddBlockedHashes, request);
+  }
+  absl::StatusOr<v1::RemoveBlockedHashesResponse> RemoveBlockedHashes(
+      const v1::RemoveBlockedHashesRequest& request) override {
+    return Unary<v1::RemoveBlockedHashesResponse>(
+        *Stubs().moderation, &v1::ModerationService::Stub::RemoveBlockedHashes, request);
+  }
+  absl::StatusOr<v1::AddBlockedHashesResponse> ImportBlockedHashes(
+      const v1::ImportBlockedHashesRequest& request) override {
+    return Unary<v1::AddBlockedHashesResponse>(
+        *Stubs().moderation, &v1::ModerationService::Stub::ImportBlockedHashes, request);
+  }
+  absl::StatusOr<v1::ExportBlockedHashesResponse> ExportBlockedHashes(
+      const v1::ExportBlockedHashesRequest& request) override {
+    return Unary<v1::ExportBlockedHashesResponse>(
+        *Stubs().moderation, &v1::ModerationService::Stub::ExportBlockedHashes, request);
+  }
+  absl::StatusOr<v1::VerifyIndexResponse> VerifyIndex() override {
+    return Unary<v1::VerifyIndexResponse>(*Stubs().admin, &v1::AdminService::Stub::VerifyIndex,
+                                          v1::VerifyIndexRequest(), kIndexCare);
+  }
+  absl::StatusOr<v1::RebuildIndexResponse> RebuildIndex() override {
+    return Unary<v1::RebuildIndexResponse>(*Stubs().admin, &v1::AdminService::Stub::RebuildIndex,
+                                           v1::RebuildIndexRequest(), kIndexCare);
+  }
+  absl::StatusOr<v1::IndexInfo> IndexInfo() override {
+    return Unary<v1::IndexInfo>(*Stubs().admin, &v1::AdminService::Stub::GetIndexInfo,
+                                v1::GetIndexInfoRequest());
+  }
   absl::StatusOr<v1::ServerInfo> ServerInfo() override {
     return Unary<v1::ServerInfo>(*Stubs().system, &v1::SystemService::Stub::GetServerInfo,
                                  v1::GetServerInfoRequest());
@@ -191,26 +256,11 @@ class GrpcClient final : public Client {
   }
 
  private:
-  // Deadline, key and interruption of one call.
-  struct Call {
-    Call(const GrpcClient& client, absl::Duration timeout) {
-      rpc::ApplyTo(context, CallContext::WithTimeout(timeout));
-      if (!client.settings_.api_key.empty()) {
-        context.AddMetadata("authorization", "Bearer " + client.settings_.api_key);
-      }
-      registration = client.stop_->OnCancel([this] { context.TryCancel(); });
-    }
-    grpc::ClientContext context;
-    std::unique_ptr<Cancellation::Registration> registration;
-  };
-
   template <typename Response, typename Stub, typename Method, typename Request>
-  absl::StatusOr<Response> Unary(Stub& stub, Method method, const Request& request) {
-    Call call(*this, settings_.timeout);
-    Response response;
-    const absl::Status status = rpc::FromGrpc((stub.*method)(&call.context, request, &response));
-    if (!status.ok()) return status;
-    return response;
+  absl::StatusOr<Response> Unary(Stub& stub, Method method, const Request& request,
+                                 absl::Duration at_least = absl::ZeroDuration()) {
+    GrpcCall call(settings_, *stop_, std::max(settings_.timeout, at_least));
+    return call.Unary<Response>(stub, method, request);
   }
 
   Connection& Stubs() { return *connections_[turn_++ % connections_.size()]; }
@@ -221,44 +271,15 @@ class GrpcClient final : public Client {
   std::atomic<size_t> turn_{0};
 };
 
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const Settings& settings) {
-  if (!settings.tls) return grpc::InsecureChannelCredentials();
-  grpc::SslCredentialsOptions options;
-  if (!settings.ca_file.empty()) {
-    std::ifstream in(settings.ca_file, std::ios::binary);
-    std::stringstream pem;
-    pem << in.rdbuf();
-    if (!in || pem.str().empty()) {
-      return NotFound("NO_CA", absl::StrCat("the file of authorities ", settings.ca_file,
-                                            " can not be read; give a PEM file with --ca"));
-    }
-    options.pem_root_certs = pem.str();
-  }
-  return grpc::SslCredentials(options);
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> ConnectGrpc(const Settings& settings,
                                                     const std::string& address, int connections,
                                                     std::shared_ptr<Cancellation> stop) {
-  SR_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
-                      Credentials(settings));
   std::vector<std::unique_ptr<Connection>> all;
   for (int i = 0; i < connections; ++i) {
-    grpc::ChannelArguments arguments;
-    // Equal channels would silently share one connection.
-    arguments.SetInt("grpc.channel_id", i);
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
-    // A server that vanished without a word is noticed.
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2'000);
-    all.push_back(
-        std::make_unique<Connection>(grpc::CreateCustomChannel(address, credentials, arguments)));
+    SR_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel, Dial(settings, address, i));
+    all.push_back(std::make_unique<Connection>(channel));
   }
   return std::make_unique<GrpcClient>(settings, std::move(all), std::move(stop));
 }

@@ -96,6 +96,34 @@ size_t OnBody(char* data, size_t, size_t size, void* user) {
   return transfer.failed.ok() ? size : 0;
 }
 
+struct Sending {
+  absl::FunctionRef<absl::StatusOr<std::string>(size_t most)> next;
+  const Cancellation& stop;
+  absl::Status failed;
+  std::string problem;
+};
+
+size_t OnNeed(char* to, size_t size, size_t count, void* user) {
+  auto& sending = *static_cast<Sending*>(user);
+  absl::StatusOr<std::string> bytes = sending.next(size * count);
+  if (!bytes.ok()) {
+    sending.failed = bytes.status();
+    return CURL_READFUNC_ABORT;
+  }
+  std::copy(bytes->begin(), bytes->end(), to);
+  return bytes->size();
+}
+
+size_t OnAnswer(char* data, size_t, size_t size, void* user) {
+  std::string& problem = static_cast<Sending*>(user)->problem;
+  problem.append(data, std::min(size, kMaxProblemBytes - problem.size()));
+  return size;
+}
+
+int OnSent(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Sending*>(user)->stop.cancelled() ? 1 : 0;
+}
+
 int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<Transfer*>(user)->stop.cancelled() ? 1 : 0;
 }
@@ -127,22 +155,60 @@ class CurlClient final : public HttpClient {
                       .stop = *stop_,
                       .failed = {},
                       .problem = {}};
-    Prepare(curl.get(), request, transfer);
+    Prepare(curl.get(), request.url, request.timeout);
+    curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, OnBody);
+    curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &transfer);
+    curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, OnProgress);
+    curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &transfer);
     curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
     const CURLcode code = curl_easy_perform(curl.get());
     return Outcome(curl.get(), request, transfer, code);
   }
 
+  absl::Status Send(const HttpSending& request,
+                    absl::FunctionRef<absl::StatusOr<std::string>(size_t most)> next) override {
+    const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
+    if (!curl) return absl::ResourceExhaustedError("no memory for an HTTP transfer");
+    std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(nullptr, curl_slist_free_all);
+    for (const auto& [name, value] : request.headers) {
+      headers.reset(curl_slist_append(headers.release(), (name + ": " + value).c_str()));
+    }
+    Sending sending{.next = next, .stop = *stop_, .failed = {}, .problem = {}};
+    Prepare(curl.get(), request.url, request.timeout);
+    curl_easy_setopt(curl.get(), CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    curl_easy_setopt(curl.get(), CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.length));
+    curl_easy_setopt(curl.get(), CURLOPT_READFUNCTION, OnNeed);
+    curl_easy_setopt(curl.get(), CURLOPT_READDATA, &sending);
+    curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, OnAnswer);
+    curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &sending);
+    curl_easy_setopt(curl.get(), CURLOPT_XFERINFOFUNCTION, OnSent);
+    curl_easy_setopt(curl.get(), CURLOPT_XFERINFODATA, &sending);
+    curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
+    const CURLcode code = curl_easy_perform(curl.get());
+    if (!sending.failed.ok()) return sending.failed;
+    if (stop_->cancelled()) return absl::CancelledError("interrupted");
+    const std::string where = request.url.substr(0, request.url.find('?'));
+    if (code != CURLE_OK) {
+      return Unavailable("TRANSFER_BROKE", absl::StrCat("the transfer to ", where,
+                                                        " broke off: ", curl_easy_strerror(code)));
+    }
+    long status = 0;
+    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+    return status / 100 == 2 ? absl::OkStatus()
+                             : Problem(where, static_cast<int>(status), sending.problem);
+  }
+
  private:
-  void Prepare(CURL* curl, const HttpRequest& request, Transfer& transfer) const {
-    curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  void Prepare(CURL* curl, const std::string& url, absl::Duration timeout) const {
+    curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     // The gateway never redirects, and a key must not follow to elsewhere.
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 10'000L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
-                     static_cast<long>(absl::ToInt64Milliseconds(request.timeout)));
+                     static_cast<long>(absl::ToInt64Milliseconds(timeout)));
     // Fewer than 100 bytes a second for half a minute is a dead transfer.
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 100L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 30L);
@@ -150,11 +216,7 @@ class CurlClient final : public HttpClient {
     if (!settings_.ca_file.empty()) {
       curl_easy_setopt(curl, CURLOPT_CAINFO, settings_.ca_file.c_str());
     }
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, OnBody);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, OnProgress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
   }
 
   absl::Status Outcome(CURL* curl, const HttpRequest& request, Transfer& transfer,

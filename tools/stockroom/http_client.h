@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -31,6 +33,15 @@ struct HttpAnswer {
   int64_t length = -1;  // of the body to come; -1 if unknown
 };
 
+// Bytes to a URL that is its own credential.
+struct HttpSending {
+  std::string method;
+  std::string url;
+  std::vector<std::pair<std::string, std::string>> headers;
+  int64_t length = 0;
+  absl::Duration timeout = absl::Seconds(30);
+};
+
 // Thread-safe.
 class HttpClient {
  public:
@@ -42,6 +53,12 @@ class HttpClient {
   virtual absl::Status Get(const HttpRequest& request,
                            absl::FunctionRef<absl::Status(const HttpAnswer&)> begin,
                            absl::FunctionRef<absl::Status(std::string_view)> body) = 0;
+
+  // Sends a body of `length` bytes, which `next` gives piece by piece, at most as many as it is
+  // asked for. An error of its ends the transfer with it. Answers but 2xx are errors as for Get.
+  // What is told about a URL leaves out its query: signatures are secrets.
+  virtual absl::Status Send(const HttpSending& request,
+                            absl::FunctionRef<absl::StatusOr<std::string>(size_t most)> next) = 0;
 };
 
 std::unique_ptr<HttpClient> MakeHttpClient(const Settings& settings,

@@ -15,6 +15,7 @@
 #include "tools/stockroom/journal.h"
 #include "tools/stockroom/output.h"
 #include "tools/stockroom/settings.h"
+#include "tools/stockroom/store_client.h"
 
 namespace stockroom::cli {
 
@@ -29,7 +30,13 @@ struct Program {
 
   // Prints why, with what to do, as JSON too if that is wanted; returns the exit code.
   int Fail(const absl::Status& status) const;
+  // The exit code of what only printed: standard output may have broken. A reader that went away is
+  // no failure, a full disk is.
+  int Ended() const;
 };
+
+// What a page of results may hold, when `shown` of `limit` (0: all) are there.
+int32_t PageSize(int64_t limit, int64_t shown);
 
 struct UploadArgs {
   std::vector<std::string> names;
@@ -42,10 +49,24 @@ struct UploadArgs {
   bool all = false;
   // Do not ask the server whether it still has what the journal says was sent.
   bool trust_journal = false;
+  // Straight to the file server: "tus" (goes on where it was cut), "put" or "" (through the api).
+  std::string direct;
   // How long one file is tried while the server is away or busy.
   absl::Duration retry_for = absl::Minutes(1);
 };
 int RunUpload(const Program& program, Client& client, Journal& journal, const UploadArgs& args);
+
+struct UploadsArgs {
+  std::string action;            // list, abort
+  std::vector<std::string> ids;  // abort
+};
+int RunUploads(const Program& program, Client& client, const UploadsArgs& args);
+
+struct OriginalUrlArgs {
+  std::string id;
+  absl::Duration lifetime;  // zero: the server's usual one
+};
+int RunOriginalUrl(const Program& program, Client& client, const OriginalUrlArgs& args);
 
 struct ListArgs {
   int64_t limit = 50;  // 0: all
@@ -57,6 +78,16 @@ struct SearchArgs {
   int64_t limit = 50;  // 0: all
   int64_t at_least_position = 0;
   std::vector<std::string> facets;
+  v1::SearchOrder order = v1::SEARCH_ORDER_UNSPECIFIED;
+  std::optional<uint64_t> seed;  // unset: any, which is told
+  std::string similar_to;
+  bool exact_total = false;
+  bool collapse = false;
+  bool highlight = false;
+  bool explain = false;
+  bool ids_only = false;
+  int typos = 0;
+  std::string stemming;
 };
 int RunSearch(const Program& program, Client& client, const SearchArgs& args);
 
@@ -79,11 +110,17 @@ int RunShow(const Program& program, Client& client, const ShowArgs& args);
 
 struct GetArgs {
   std::string id;
-  std::string preset;  // "" for the original
+  std::string preset;  // "" for the original, unless `recipe` says what to make of it
+  std::string recipe;
   std::string output;  // "" for the image's own file name, "-" for standard output
   bool force = false;
 };
 int RunGet(const Program& program, Client& client, const GetArgs& args);
+
+struct InfoArgs {
+  std::string id;
+};
+int RunInfo(const Program& program, Client& client, const InfoArgs& args);
 
 struct UpdateArgs {
   std::string id;
@@ -125,6 +162,14 @@ struct KeysArgs {
 int RunKeys(const Program& program, Client& client, const KeysArgs& args);
 int RunWhoAmI(const Program& program, Client& client);
 
+struct SignArgs {
+  std::string key_file;
+  std::vector<std::string> paths;          // "/i/…"
+  std::optional<absl::Duration> lifetime;  // unset: for ever
+};
+// Needs neither settings nor server.
+int RunSign(Output& out, const SignArgs& args, absl::Time now);
+
 struct WatchArgs {
   std::vector<std::string> types;  // "ready"; empty: all
   std::string image_id;            // "": all
@@ -150,6 +195,69 @@ struct WebhooksArgs {
   std::optional<absl::Duration> dead_for;
 };
 int RunWebhooks(const Program& program, Client& client, const WebhooksArgs& args);
+
+struct ModerationArgs {
+  // "list", "approve", "reject", "reopen", "log", "hashes add", "hashes remove", "hashes import",
+  // "hashes export"
+  std::string action;
+  std::string id;
+  std::string reason;
+  bool rejected = false;  // list
+  int64_t limit = 50;     // list, log; 0: all
+  // hashes
+  std::vector<std::string> hashes;
+  std::optional<int> threshold;
+  std::string label;
+  std::string note;
+  std::string file;  // import; "-": standard input
+};
+int RunModeration(const Program& program, Client& client, const ModerationArgs& args);
+
+struct AdminArgs {
+  std::string action;  // "verify-index", "rebuild-index", "index"
+};
+// kExitFailed if the index differs from the database.
+int RunAdmin(const Program& program, Client& client, const AdminArgs& args);
+
+struct StoreArgs {
+  // "scrub", "fsck", "backup", "verify-backup", "restore"; empty: none of these
+  std::string action;
+  // scrub
+  bool now = false;
+  int64_t bytes_per_second = 0;  // 0: as the file server is configured
+  // fsck
+  bool full = false;
+  // backup, verify-backup, restore
+  std::string folder;
+  // backup
+  int keep = 0;  // snapshots; 0: all
+  bool settings = false;
+  // restore
+  std::string snapshot;  // empty: the newest
+  bool merge = false;
+};
+// kExitFailed if something is damaged or missing.
+int RunStore(const Program& program, StoreClient& client, const StoreArgs& args);
+int RunBackup(const Program& program, StoreClient& client, const StoreArgs& args);
+// Asks no server.
+int RunVerifyBackup(const Program& program, const StoreArgs& args);
+
+struct CopyBlobsArgs {
+  // gRPC addresses of file servers. Set: this is what was asked for.
+  std::string from;
+  std::string to;
+  int jobs = 4;
+  int64_t bytes_per_second = 0;  // 0: no limit
+  absl::Duration touch_newer = absl::Hours(48);
+  // How long one call is tried while a server is away or busy.
+  absl::Duration patience = absl::Minutes(2);
+  // Of mutual TLS between the processes; empty: plain.
+  std::string certificate;
+  std::string key;
+  std::string ca;
+};
+// Talks to file servers only. kExitFailed if anything was not copied.
+int RunCopyBlobs(const Program& program, const CopyBlobsArgs& args);
 
 struct StatusArgs {
   // Base URLs of other processes' health: file server, workers.

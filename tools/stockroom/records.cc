@@ -85,16 +85,19 @@ std::string_view VisibilityName(v1::Visibility value) {
   }
 }
 
-ImageTable::ImageTable(Output& out, bool with_state)
+ImageTable::ImageTable(Output& out, Extra extra)
     : out_(out),
-      with_state_(with_state),
+      extra_(extra),
       with_date_(!out.options().out_is_terminal || out.options().width >= kRoomForDate),
       with_tags_(!out.options().out_is_terminal || out.options().width >= kRoomForTags),
       table_(out, Choose()) {}
 
 std::vector<Column> ImageTable::Choose() const {
   std::vector<Column> columns = {{.title = "ID", .min_width = 36}};
-  if (with_state_) columns.push_back({.title = "STATE", .min_width = 7});
+  if (extra_ == Extra::kState) columns.push_back({.title = "STATE", .min_width = 7});
+  if (extra_ == Extra::kSimilar) {
+    columns.push_back({.title = "SIMILAR", .min_width = 7, .right = true});
+  }
   if (with_date_) columns.push_back({.title = "DATE", .min_width = 10});
   columns.push_back({.title = "PIXELS", .min_width = 9, .right = true});
   columns.push_back({.title = "BYTES", .min_width = 6, .right = true});
@@ -103,10 +106,18 @@ std::vector<Column> ImageTable::Choose() const {
   return columns;
 }
 
-void ImageTable::Add(const v1::Image& image) {
-  if (out_.json()) return out_.Json(ToJson(image));
+void ImageTable::Add(const v1::Image& image, const v1::SearchHit* hit) {
+  if (out_.json()) {
+    nlohmann::ordered_json record = ToJson(image);
+    if (hit != nullptr) record["hit"] = ToJson(*hit);
+    return out_.Json(record);
+  }
   std::vector<std::string> cells = {image.id()};
-  if (with_state_) cells.emplace_back(StateName(image.state()));
+  if (extra_ == Extra::kState) cells.emplace_back(StateName(image.state()));
+  if (extra_ == Extra::kSimilar) {
+    const int64_t similar = hit == nullptr ? 0 : hit->similar_count();
+    cells.push_back(similar == 0 ? "" : absl::StrCat("+", similar));
+  }
   if (with_date_) cells.push_back(DateOf(image));
   cells.push_back(PixelsOf(image.width(), image.height()));
   // Programs count, people compare.

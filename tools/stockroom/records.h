@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "stockroom/v1/images.pb.h"
+#include "stockroom/v1/search.pb.h"
 #include "tools/stockroom/output.h"
 
 namespace stockroom::cli {
@@ -19,9 +20,14 @@ std::string_view VisibilityName(v1::Visibility value);  // public
 // Many images: a line of JSON each, or a table whose columns depend on the width.
 class ImageTable {
  public:
-  // `with_state` for lists in which not every image is READY.
-  ImageTable(Output& out, bool with_state);
-  void Add(const v1::Image& image);
+  enum class Extra {
+    kNone,
+    kState,    // for lists in which not every image is READY
+    kSimilar,  // how many near duplicates each stands for
+  };
+  ImageTable(Output& out, Extra extra);
+  // `hit`: what the search says of it, null for none. In JSON a member of that name.
+  void Add(const v1::Image& image, const v1::SearchHit* hit = nullptr);
   // Call after every page.
   void Flush();
 
@@ -29,7 +35,7 @@ class ImageTable {
   std::vector<Column> Choose() const;
 
   Output& out_;
-  const bool with_state_;
+  const Extra extra_;
   const bool with_date_;
   const bool with_tags_;
   Table table_;

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "services/common/base/digest.h"
 #include "services/common/base/process.h"
 #include "services/common/base/status.h"
@@ -103,6 +104,8 @@ int RunWithClient(const Program& program, const Invocation& invocation) {
   Client& c = **client;
   const std::string& command = invocation.command;
   if (command == "upload") return RunUploadWithJournal(program, c, invocation);
+  if (command == "uploads") return RunUploads(program, c, invocation.uploads);
+  if (command == "original-url") return RunOriginalUrl(program, c, invocation.original_url);
   if (command == "list") return RunList(program, c, invocation.list);
   if (command == "search") return RunSearch(program, c, invocation.search);
   if (command == "suggest") return RunSuggest(program, c, invocation.suggest);
@@ -111,12 +114,24 @@ int RunWithClient(const Program& program, const Invocation& invocation) {
   if (command == "whoami") return RunWhoAmI(program, c);
   if (command == "show") return RunShow(program, c, invocation.show);
   if (command == "get") return RunGet(program, c, invocation.get);
+  if (command == "info") return RunInfo(program, c, invocation.info);
   if (command == "update") return RunUpdate(program, c, invocation.update);
   if (command == "delete") return RunDelete(program, c, invocation.remove);
   if (command == "reprocess") return RunReprocess(program, c, invocation.reprocess);
   if (command == "watch") return RunWatch(program, c, invocation.watch);
   if (command == "webhooks") return RunWebhooks(program, c, invocation.webhooks);
+  if (command == "moderation") return RunModeration(program, c, invocation.moderation);
+  if (command == "admin") return RunAdmin(program, c, invocation.admin);
   return RunPing(program, c, invocation.ping);
+}
+
+int RunStoreCommand(const Program& program, const StoreArgs& args) {
+  if (args.action == "verify-backup") return RunVerifyBackup(program, args);
+  const absl::StatusOr<std::unique_ptr<StoreClient>> store =
+      ConnectStore(program.settings, program.settings.address(), program.stop);
+  if (!store.ok()) return program.Fail(store.status());
+  if (args.action == "scrub" || args.action == "fsck") return RunStore(program, **store, args);
+  return RunBackup(program, **store, args);
 }
 
 int RunCommand(const Program& program, const Invocation& invocation) {
@@ -125,6 +140,12 @@ int RunCommand(const Program& program, const Invocation& invocation) {
       return ConnectGrpc(program.settings, address, 1, program.stop);
     };
     return RunStatus(program, connect, invocation.status);
+  }
+  if (invocation.command == "admin" && !invocation.copy_blobs.from.empty()) {
+    return RunCopyBlobs(program, invocation.copy_blobs);
+  }
+  if (invocation.command == "admin" && !invocation.store.action.empty()) {
+    return RunStoreCommand(program, invocation.store);
   }
   return RunWithClient(program, invocation);
 }
@@ -143,6 +164,7 @@ std::optional<int> RunAlone(const Invocation& invocation, Output& out) {
     out.Raw(CompletionScript(DescribeCommandLine(), invocation.shell));
     return kExitOk;
   }
+  if (invocation.command == "sign") return RunSign(out, invocation.sign, absl::Now());
   return std::nullopt;
 }
 
@@ -158,6 +180,12 @@ int Program::Fail(const absl::Status& status) const {
   }
   if (!stop->cancelled()) out.Error(text);
   return ExitCodeOf(status);
+}
+
+int Program::Ended() const {
+  if (out.error().ok()) return kExitOk;
+  out.Error(std::string(out.error().message()));
+  return kExitFailed;
 }
 
 int Run(const Invocation& invocation) {

@@ -62,18 +62,9 @@ bool IsHopeless(const absl::Status& status) {
 
 }  // namespace
 
-struct FileSender::Opened {
-  std::string name;  // as the user knows it
-  int fd = -1;
-  bool named = false;
-  FileStamp stamp;
-  bool journaled = true;
-  std::string filename;
-
-  ~Opened() {
-    if (fd >= 0) ::close(fd);
-  }
-};
+FileSender::Opened::~Opened() {
+  if (fd >= 0) ::close(fd);
+}
 
 std::string_view ResultName(UploadOutcome::Result result) {
   switch (result) {
@@ -241,14 +232,21 @@ absl::Status FileSender::Transfer(const Opened& opened, const Digest& sha256,
   header.set_sha256(sha256.hex());
   if (header.wait()) header.set_wait_timeout_ms(kWaitMs);
   v1::UploadImageResponse response;
-  const absl::Status sent = Retry(
-      args_.retry_for,
-      [&] {
-        absl::StatusOr<v1::UploadImageResponse> answer = TryOnce(opened, header);
-        if (answer.ok()) response = *std::move(answer);
-        return answer.status();
-      },
-      [&](absl::Duration d) { return SleepUnlessStopped(d, *program_.stop); });
+  int64_t received = 0;
+  const auto attempt = [&] {
+    absl::StatusOr<v1::UploadImageResponse> answer =
+        args_.direct.empty() ? TryOnce(opened, header) : TryDirect(opened, header, received);
+    if (answer.ok()) response = *std::move(answer);
+    return answer.status();
+  };
+  absl::Status sent;
+  int64_t before = -1;
+  // Who gets on, however slowly, has all the time in the world.
+  do {
+    before = received;
+    sent = Retry(args_.retry_for, attempt,
+                 [&](absl::Duration d) { return SleepUnlessStopped(d, *program_.stop); });
+  } while (IsWorthRetrying(sent) && received > before);
   if (!sent.ok()) {
     outcome.hopeless = IsHopeless(sent);
     if (absl::IsDataLoss(sent)) return Annotate(sent, "the file changed while it was read");

@@ -49,7 +49,16 @@ class FileSender {
   UploadOutcome SendStdin();
 
  private:
-  struct Opened;
+  struct Opened {
+    std::string name;  // as the user knows it
+    int fd = -1;
+    bool named = false;
+    FileStamp stamp;
+    bool journaled = true;
+    std::string filename;
+
+    ~Opened();
+  };
   UploadOutcome SendOpened(Opened& opened);
   absl::StatusOr<bool> SkipNonImage(const Opened& opened) const;
   absl::StatusOr<Digest> HashOf(const Opened& opened) const;
@@ -58,6 +67,11 @@ class FileSender {
   absl::Status Transfer(const Opened& opened, const Digest& sha256, UploadOutcome& outcome);
   absl::StatusOr<v1::UploadImageResponse> TryOnce(const Opened& opened,
                                                   const v1::UploadHeader& header);
+  // upload_direct.cc. `received`: what the file server had before.
+  absl::StatusOr<v1::UploadImageResponse> TryDirect(const Opened& opened,
+                                                    const v1::UploadHeader& header,
+                                                    int64_t& received);
+  absl::Status SendBytes(const Opened& opened, const v1::CreateUploadResponse& created);
 
   // A journal that fails costs time, never an upload: it is told once and the run goes on.
   void Remember(const absl::Status& status);

@@ -5,7 +5,7 @@ import { ApiError, call, comeBackAfter, isPassing } from './api/http';
 import { me, signInWanted, strangersMayLook, token } from './api/session';
 import type { FeedEvent, Image, SearchAnswer, WhoAmI } from './api/types';
 import { Results } from './grid/results';
-import { opened, query } from './router';
+import { opened, view, type Order, type View } from './router';
 import { findUpload, noteProcessed, ownImages } from './upload/uploads';
 
 export const results = signal<Results | null>(null);
@@ -34,24 +34,37 @@ let shownFor = '';
 let retryTimer = 0;
 let feeding = false;
 
-function searchPath(q: string, size: number, pageToken = '', more = ''): string {
+const ORDER_NAMES: Record<Order, string> = {
+  '': '',
+  relevance: 'RELEVANCE',
+  popular: 'POPULAR',
+  largest: 'LARGEST',
+  similar: 'MOST_SIMILAR',
+  random: 'RANDOM',
+};
+
+function searchPath({ q, order, seed, group }: View, size: number, pageToken = ''): string {
   const parameters = new URLSearchParams({ page_size: String(size) });
   if (q) parameters.set('q', q);
+  if (q) parameters.set('highlight', 'true');
+  if (order) parameters.set('order', ORDER_NAMES[order]);
+  if (order === 'random') parameters.set('seed', seed);
+  if (group) parameters.set('collapse_similar', 'true');
   if (pageToken) parameters.set('page_token', pageToken);
-  return `/v1/search?${parameters}${more}`;
+  return `/v1/search?${parameters}`;
 }
 
 // Makes the results anew. Those shown stay until the first page is there.
-export function search(q: string): void {
+export function search(asked: View): void {
   coming?.dispose();
   clearTimeout(retryTimer);
   searching.value = true;
   const made: Results = new Results(
-    (pageToken, size, abort) => call<SearchAnswer>(searchPath(q, size, pageToken), { signal: abort }),
+    (pageToken, size, abort) => call<SearchAnswer>(searchPath(asked, size, pageToken), { signal: abort }),
     () => onChange(made),
   );
   coming = made;
-  comingFor = JSON.stringify([q, token.peek()]);
+  comingFor = JSON.stringify([asked, token.peek()]);
   made.want(0, 60);
 }
 
@@ -79,7 +92,7 @@ function onChange(made: Results): void {
 }
 
 export function refresh(): void {
-  search(query.peek());
+  search(view.peek());
 }
 
 let lookTimer = 0;
@@ -100,15 +113,20 @@ function lookSoon(): void {
 async function look(): Promise<void> {
   const shown = results.peek();
   if (!shown || coming) return refresh();
+  const calm = scrollY < AT_TOP_PX && !opened.peek();
+  if (view.peek().order) {
+    // What is new may stand anywhere: nothing to announce.
+    if (calm) refresh();
+    return;
+  }
   looking?.abort();
   looking = new AbortController();
   try {
-    const answer = await call<SearchAnswer>(searchPath(query.peek(), LOOK_AHEAD), { signal: looking.signal });
+    const answer = await call<SearchAnswer>(searchPath(view.peek(), LOOK_AHEAD), { signal: looking.signal });
     if (shown !== results.peek()) return;
     const images = answer.images ?? [];
     const known = images.findIndex((image) => shown.indexOf(image.id) >= 0);
     const added = known < 0 ? images : images.slice(0, known);
-    const calm = scrollY < AT_TOP_PX && !opened.peek();
     const own = added.every((image) => ownImages.has(image.id));
     if (added.length > 0 && calm && (own || shown.total === 0)) refresh();
     else fresh.value = added.length;
@@ -146,12 +164,15 @@ function onEvent(event: FeedEvent): void {
   const shown = results.peek();
   touched.value = event;
   const here = (shown?.indexOf(event.imageId) ?? -1) >= 0;
-  if (event.type === 'image.deleted') shown?.remove(event.imageId);
+  // What moderation hides is found by nobody any more.
+  const hidden = event.type === 'image.flagged' || event.type === 'image.rejected';
+  if (event.type === 'image.deleted' || hidden) shown?.remove(event.imageId);
   else if (here && event.type !== 'image.failed') void rereadSoon(event.imageId);
-  if (event.type === 'image.ready' || event.type === 'image.failed') {
+  if (event.type === 'image.ready' || event.type === 'image.failed' || hidden) {
     if (findUpload(event.imageId)) void noteProcessed(event.imageId);
   }
-  if (event.type === 'image.ready' && !here) lookSoon();
+  const appeared = event.type === 'image.ready' || event.type === 'image.approved';
+  if (appeared && !here) lookSoon();
 }
 
 const feed = new Feed({
@@ -164,7 +185,7 @@ const feed = new Feed({
 
 // From the position of a new answer on; what is shown stays where it is.
 function lookSoonAfterGap(): void {
-  call<SearchAnswer>(searchPath(query.peek(), 1))
+  call<SearchAnswer>(searchPath(view.peek(), 1))
     .then((answer) => {
       feeding = true;
       feed.start(answer.feedPosition ?? '');
@@ -212,6 +233,6 @@ export function begin(): void {
   if (token.peek()) void whoAreStrangers();
   effect(() => {
     token.value;
-    search(query.value);
+    search(view.value);
   });
 }

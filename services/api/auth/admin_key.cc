@@ -5,12 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
 #include <optional>
-#include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "services/api/domain/api_keys.h"
+#include "services/common/base/files.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
@@ -20,18 +19,14 @@ namespace {
 
 // nullopt if there is no such file.
 absl::StatusOr<std::optional<std::string>> ReadKeyFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) {
-    if (access(path.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
-    return ErrnoStatus(EACCES, "reading " + path);
-  }
-  std::stringstream text;
-  text << in.rdbuf();
-  std::string secret(absl::StripAsciiWhitespace(text.str()));
-  if (!LooksLikeApiKey(secret)) {
+  absl::StatusOr<std::string> secret = ReadSecretFile(path);
+  if (absl::IsNotFound(secret.status())) return std::nullopt;
+  if (!secret.ok()) return secret.status();
+  absl::StripLeadingAsciiWhitespace(&*secret);
+  if (!LooksLikeApiKey(*secret)) {
     return InvalidArgument("BAD_KEY_FILE", path + " holds no API key; remove it to have one made");
   }
-  return secret;
+  return *std::move(secret);
 }
 
 absl::Status WriteAll(int fd, const std::string& text, const std::string& path) {

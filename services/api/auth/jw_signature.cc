@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "services/api/auth/jw_key_material.h"
+#include "services/common/base/digest.h"
 
 namespace stockroom::api {
 namespace {
@@ -25,7 +26,7 @@ bool VerifyHmac(const KeyMaterial& key, JwsAlgorithm algorithm, std::string_view
   const bool made =
       EVP_Q_mac(nullptr, "HMAC", nullptr, HashNameOf(algorithm), nullptr, key.secret.data(),
                 key.secret.size(), Bytes(input), input.size(), mac, sizeof mac, &length) != nullptr;
-  return made && signature.size() == length && CRYPTO_memcmp(mac, signature.data(), length) == 0;
+  return made && SameSecret({reinterpret_cast<const char*>(mac), length}, signature);
 }
 
 // R||S to what OpenSSL wants. Empty if a half is zero or not below the order: OpenSSL would refuse

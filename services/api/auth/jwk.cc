@@ -10,6 +10,7 @@
 #include "services/api/auth/jw_key_material.h"
 #include "services/api/auth/jw_key_reader.h"
 #include "services/api/auth/jw_text.h"
+#include "services/common/base/digest.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 
@@ -177,8 +178,7 @@ bool Jwk::SameMaterial(const Jwk& other) const {
   const KeyMaterial& a = *material_;
   const KeyMaterial& b = *other.material_;
   if (a.pkey == nullptr || b.pkey == nullptr) {
-    return a.pkey == b.pkey && a.secret.size() == b.secret.size() &&
-           CRYPTO_memcmp(a.secret.data(), b.secret.data(), a.secret.size()) == 0;
+    return a.pkey == b.pkey && SameSecret(a.secret, b.secret);
   }
   return EVP_PKEY_eq(a.pkey.get(), b.pkey.get()) == 1;
 }

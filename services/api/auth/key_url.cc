@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -15,6 +14,7 @@
 #include "services/common/base/digest.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
+#include "services/common/curl/transfer_rules.h"
 
 namespace stockroom::api {
 namespace {
@@ -109,14 +109,9 @@ void Prepare(CURL* curl, const Target& target, const JwksUrlOptions& options, An
   curl_easy_setopt(curl, CURLOPT_URL, target.url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, target.loopback ? "https,http" : "https");
   // A redirect would lead to where nobody has checked that it may; the operator can name the goal.
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-  if (target.loopback) curl_easy_setopt(curl, CURLOPT_PROXY, "");
-  curl_easy_setopt(curl, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-  curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-  curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  if (!options.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, options.ca_file.c_str());
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  KeepToServer(curl, options.ca_file);
+  // An issuer out there may be reached by the environment's proxy only.
+  if (!target.loopback) curl_easy_setopt(curl, CURLOPT_PROXY, static_cast<const char*>(nullptr));
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
                    std::max(1L, static_cast<long>(absl::ToInt64Milliseconds(options.timeout))));
   // A name look-up that takes its time does not hold up the end of the process.
@@ -132,8 +127,7 @@ void Prepare(CURL* curl, const Target& target, const JwksUrlOptions& options, An
 }
 
 absl::Status Fetch(const Target& target, const JwksUrlOptions& options, Answer& answer) {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  SR_RETURN_IF_ERROR(StartCurl());
   const EasyPtr curl(curl_easy_init(), curl_easy_cleanup);
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(
       curl_slist_append(nullptr, "Accept: application/jwk-set+json, application/json"),

@@ -24,4 +24,15 @@ inline absl::Status CheckMayChange(const Principal& who, const Image& image) {
                     {.reason = "NOT_THE_OWNER"});
 }
 
+// For what hands out or takes in everything, others' private images among it. Where nobody has to
+// log in, whoever may administer may also make a key for all that (ApiKeys::Create).
+// PERMISSION_DENIED (SCOPE_MISSING).
+inline absl::Status CheckMaySeeAll(const Principal& who) {
+  if (who.anonymous || who.scopes.Has(Scope::kModerate)) return absl::OkStatus();
+  return MakeStatus(absl::StatusCode::kPermissionDenied,
+                    "this is about everybody's images, private ones, too; it takes the scope "
+                    "images:moderate besides admin",
+                    {.reason = "SCOPE_MISSING", .metadata = {{"scope", "images:moderate"}}});
+}
+
 }  // namespace stockroom::api

@@ -67,21 +67,23 @@ absl::Status CheckSubject(std::string_view field, std::string_view subject) {
   return absl::OkStatus();
 }
 
+absl::Status CheckMayGive(const Principal& who, const std::string& subject, Scopes scopes) {
+  // Where nobody has to log in everybody may make the first key.
+  const bool theirs = subject == who.subject || who.scopes.Has(Scope::kModerate);
+  if (who.anonymous || (theirs && who.scopes.Contains(scopes))) return absl::OkStatus();
+  return MakeStatus(absl::StatusCode::kPermissionDenied,
+                    "a key may not do more than the one who makes it, nor stand for another whose "
+                    "images they may not see",
+                    {.reason = "SCOPE_MISSING"});
+}
+
 absl::StatusOr<CreatedApiKey> ApiKeys::Create(const Principal& who, const ApiKeyRequest& request) {
   SR_RETURN_IF_ERROR(CheckSubject("subject", request.subject));
   if (request.label.size() > kMaxText || !IsPlainText(request.label)) {
     return InvalidField("label", "expected at most 255 bytes of text");
   }
   SR_ASSIGN_OR_RETURN(const Scopes scopes, ScopesWanted(request));
-  // Where nobody has to log in everybody may make the first key.
-  const bool theirs = request.subject == who.subject || who.scopes.Has(Scope::kModerate);
-  if (!who.anonymous && !(theirs && who.scopes.Contains(scopes))) {
-    return MakeStatus(
-        absl::StatusCode::kPermissionDenied,
-        "a key may not do more than the one who makes it, nor stand for another whose "
-        "images they may not see",
-        {.reason = "SCOPE_MISSING"});
-  }
+  SR_RETURN_IF_ERROR(CheckMayGive(who, request.subject, scopes));
   const absl::Time now = clock_.Now();
   if (request.expire_time && *request.expire_time <= now) {
     return InvalidField("expire_time", "expected a time to come");

@@ -63,6 +63,10 @@ class ApiKeys {
   Clock& clock_;
 };
 
+// PERMISSION_DENIED (SCOPE_MISSING) if a key of this subject with these scopes could do or see what
+// `who` can not, where somebody is logged in.
+absl::Status CheckMayGive(const Principal& who, const std::string& subject, Scopes scopes);
+
 // INVALID_ARGUMENT unless `subject` may stand for somebody who is logged in: 1 to 255 bytes of
 // UTF-8 without control characters, not "anonymous".
 absl::Status CheckSubject(std::string_view field, std::string_view subject);

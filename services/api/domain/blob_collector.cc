@@ -1,7 +1,5 @@
 #include "services/api/domain/blob_collector.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -44,34 +42,19 @@ BlobCollector::BlobCollector(Options options, BlobClient& blobs, MetadataStore& 
 BlobCollector::~BlobCollector() { Stop(); }
 
 void BlobCollector::Start() {
-  thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "collector");
-    Run();
-  });
+  loop_.Start("collector", [this] { Run(); });
 }
 
 void BlobCollector::Stop() {
-  {
-    MutexLock lock(mu_);
-    stopping_ = true;
-    wake_.NotifyAll();
-  }
   cancellation_->Cancel();
-  if (thread_.joinable()) thread_.join();
-}
-
-bool BlobCollector::Sleep(absl::Duration duration) {
-  const absl::Time until = absl::Now() + duration;
-  MutexLock lock(mu_);
-  while (!stopping_ && absl::Now() < until) wake_.WaitFor(mu_, until - absl::Now());
-  return !stopping_;
+  loop_.Stop();
 }
 
 void BlobCollector::Run() {
   const absl::Duration floor = std::min(absl::Seconds(1), options_.interval);
   Backoff backoff({.floor = floor, .first = absl::Seconds(10), .longest = options_.interval});
   absl::Duration pause = floor;
-  while (Sleep(pause)) {
+  while (loop_.Sleep(pause)) {
     CallContext context = CallContext::WithTimeout(kLongestSweep);
     context.cancellation = cancellation_;
     const absl::StatusOr<SweepResult> result = SweepOnce(context);
@@ -165,7 +148,7 @@ absl::Status BlobCollector::SweepPage(const CallContext& context, const BlobPage
 absl::Status BlobCollector::Delete(const CallContext& context, const ListedBlob& blob,
                                    SweepResult& result) {
   if (options_.deletes_per_second > 0) {
-    if (!Sleep(absl::Seconds(1 / options_.deletes_per_second))) {
+    if (!loop_.Sleep(absl::Seconds(1 / options_.deletes_per_second))) {
       return absl::CancelledError("the collector stops");
     }
   }

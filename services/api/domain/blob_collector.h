@@ -7,16 +7,15 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/api/domain/blob_admission.h"
 #include "services/api/domain/metadata_store.h"
+#include "services/common/base/background_loop.h"
 #include "services/common/base/call_context.h"
 #include "services/common/base/clock.h"
 #include "services/common/base/metrics.h"
-#include "services/common/base/mutex.h"
 #include "services/common/blobs/blob_client.h"
 
 namespace stockroom::api {
@@ -70,8 +69,6 @@ class BlobCollector {
 
  private:
   void Run();
-  // False once stopping.
-  bool Sleep(absl::Duration duration);
   absl::StatusOr<bool> TakeLease();
   absl::Status SweepAll(const CallContext& context, SweepResult& result);
   absl::Status SweepPage(const CallContext& context, const BlobPage& page, SweepResult& result);
@@ -95,10 +92,7 @@ class BlobCollector {
   int errors_in_a_row_ = 0;
 
   const std::shared_ptr<Cancellation> cancellation_ = std::make_shared<Cancellation>();
-  Mutex mu_;
-  CondVar wake_;
-  bool stopping_ SR_GUARDED_BY(mu_) = false;
-  std::thread thread_;
+  BackgroundLoop loop_;
 };
 
 }  // namespace stockroom::api

@@ -1,7 +1,11 @@
 #include "services/api/domain/catalog.h"
 
+#include <set>
+#include <string_view>
+
 #include "absl/strings/numbers.h"
 #include "services/api/domain/access.h"
+#include "services/api/domain/upload_rules.h"
 #include "services/api/domain/validation.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
@@ -11,6 +15,9 @@
 namespace stockroom::api {
 namespace {
 
+// services/imageproc/processors/list.cc. The block list and delivery believe them.
+const std::set<std::string_view> kOwnAnalyses = {"blurhash",  "facts",      "palette",  "pdq",
+                                                 "sharpness", "smart_crop", "thumbhash"};
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 500;
 
@@ -74,14 +81,24 @@ void Replace(DescribedField field, const Description& wanted, Description& out) 
   }
 }
 
+// An open direct upload, as the image that it is to become.
+absl::StatusOr<Image> GetUploading(UploadStore& uploads, const Principal& who,
+                                   const std::string& id) {
+  const absl::StatusOr<DirectUpload> upload = uploads.GetUpload(id);
+  if (absl::IsNotFound(upload.status())) return NoSuchImage(id);
+  SR_RETURN_IF_ERROR(upload.status());
+  const bool shown = upload->state == UploadState::kOpen && CheckMayUse(who, *upload).ok();
+  if (!shown) return NoSuchImage(id);
+  return UploadingImage(*upload);
+}
+
 }  // namespace
 
 absl::StatusOr<Image> Catalog::Get(const Principal& who, const std::string& id) {
   SR_RETURN_IF_ERROR(CheckImageId(id));
   absl::StatusOr<Image> image = store_.GetImage(id);
-  if (absl::IsNotFound(image.status()) || (image.ok() && !MayRead(who, *image))) {
-    return NoSuchImage(id);
-  }
+  if (absl::IsNotFound(image.status())) return GetUploading(store_.uploads(), who, id);
+  if (image.ok() && !MayRead(who, *image)) return NoSuchImage(id);
   return image;
 }
 
@@ -90,7 +107,10 @@ absl::StatusOr<ImagePage> Catalog::List(const Principal& who, int page_size,
   if (page_size < 0 || page_size > kMaxPage) {
     return InvalidField("page_size", "expected 1 to " + std::to_string(kMaxPage));
   }
-  ListQuery query{.viewer = who.subject, .all_owners = who.scopes.Has(Scope::kModerate)};
+  // Nobody knows which of the strangers an anonymous one's hidden image is from.
+  ListQuery query{.viewer = who.subject,
+                  .own_hidden = !who.anonymous,
+                  .all_owners = who.scopes.Has(Scope::kModerate)};
   if (!page_token.empty()) {
     SR_ASSIGN_OR_RETURN(query.after, DecodeToken(page_token));
   }
@@ -122,6 +142,7 @@ absl::StatusOr<ChangedImage> Catalog::Update(const Principal& who, const std::st
   };
   absl::StatusOr<ChangedImage> changed = store_.UpdateImage(id, clock_.Now(), edit, options.once);
   if (absl::IsNotFound(changed.status())) return NoSuchImage(id);
+  if (changed.ok() && listener_ != nullptr) listener_->Changed(changed->image);
   return changed;
 }
 
@@ -134,6 +155,7 @@ absl::StatusOr<ChangedImage> Catalog::Delete(const CallContext& context, const P
       options.once);
   if (absl::IsNotFound(removed.status())) return NoSuchImage(id);
   SR_RETURN_IF_ERROR(removed.status());
+  if (listener_ != nullptr) listener_->Deleted(removed->image);
   LogInfo("image deleted", {{"image", id}}, context.request_id);
 
   // Images of equal bytes share renditions; removing them too early only costs a remake, so neither
@@ -157,6 +179,9 @@ absl::StatusOr<ChangedImage> Catalog::PutAnalysis(const Principal& who, const st
   SR_RETURN_IF_ERROR(CheckImageId(id));
   SR_RETURN_IF_ERROR(CheckIfRevision(options.if_revision));
   SR_RETURN_IF_ERROR(CheckAnalysisName(name));
+  if (kOwnAnalyses.contains(name)) {
+    return InvalidField("name", "'" + name + "' is what Stockroom itself finds; choose another");
+  }
   if (json.size() > kMaxAnalysisBytes) {
     return InvalidField("result", "has " + std::to_string(json.size()) +
                                       " bytes of JSON; at most " +
@@ -180,6 +205,7 @@ absl::StatusOr<ChangedImage> Catalog::PutAnalysis(const Principal& who, const st
   };
   absl::StatusOr<ChangedImage> changed = store_.UpdateImage(id, clock_.Now(), edit, options.once);
   if (absl::IsNotFound(changed.status())) return NoSuchImage(id);
+  if (changed.ok() && listener_ != nullptr) listener_->Changed(changed->image);
   return changed;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "services/api/domain/change_listeners.h"
 #include "services/api/domain/idempotency.h"
 #include "services/api/domain/image.h"
 #include "services/api/domain/metadata_store.h"
@@ -38,9 +39,11 @@ struct WriteOptions {
 // its existence does not show; one that they may read but not change is PERMISSION_DENIED.
 class Catalog {
  public:
-  Catalog(MetadataStore& store, BlobClient& blobs, Clock& clock)
-      : store_(store), blobs_(blobs), clock_(clock) {}
+  // `listener` is told of every change before it is answered; may be null.
+  Catalog(MetadataStore& store, BlobClient& blobs, Clock& clock, WriteListener* listener = nullptr)
+      : store_(store), blobs_(blobs), clock_(clock), listener_(listener) {}
 
+  // Also what is still UPLOADING, for who announced it.
   absl::StatusOr<Image> Get(const Principal& who, const std::string& id);
   // `page_size` 1 to 500, 0 for 50. INVALID_ARGUMENT for a token that List did not make.
   absl::StatusOr<ImagePage> List(const Principal& who, int page_size,
@@ -66,6 +69,7 @@ class Catalog {
   MetadataStore& store_;
   BlobClient& blobs_;
   Clock& clock_;
+  WriteListener* const listener_;
 };
 
 }  // namespace stockroom::api

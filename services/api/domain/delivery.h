@@ -7,6 +7,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "services/api/domain/negotiation.h"
 #include "services/api/domain/principal.h"
 #include "services/common/base/call_context.h"
 #include "services/common/blobs/blob_client.h"
@@ -21,8 +22,20 @@ class ByteSource {
   virtual void Read(absl::AnyInvocable<void(absl::StatusOr<std::optional<std::string>>)> done) = 0;
 };
 
-// What is known before any byte is read: enough for conditional requests and ranges.
+struct PictureRequest {
+  std::string image_id;
+  std::string path;         // what follows the id, decoded; see picture_url.h
+  Preferences preferences;  // for paths that end in ".auto"
+  // As sent, from "/i/" on; and the query's sig= and expires=, empty if absent.
+  std::string raw_path;
+  std::string signature;
+  std::string expires;
+};
+
+// What is known before any byte is sent: enough for conditional requests and ranges.
 struct Deliverable {
+  enum class From { kMemory, kStore, kRender, kOriginal, kInfo };
+
   std::string image_id;
   Digest sha256;  // of the bytes: the strong ETag
   int64_t size = 0;
@@ -33,6 +46,19 @@ struct Deliverable {
   Visibility visibility = Visibility::kPublic;
   absl::Time modified;
 
+  // All of them, shared with the cache; null: Open them.
+  std::shared_ptr<const std::string> bytes;
+  // The same URL gives others something else, as they prefer.
+  bool negotiated = false;
+  // These very bytes belong to this URL for ever.
+  bool immutable = false;
+  // The URL ceases to be good then.
+  std::optional<absl::Time> expires;
+  // Not empty: the URL names another revision than the current one. This is where that is; all else
+  // but the visibility is unset.
+  std::string redirect;
+
+  From from = From::kOriginal;
   std::string recipe_key;  // empty for the original
   Digest original;
 };
@@ -45,21 +71,34 @@ class Delivery {
   using Found = absl::AnyInvocable<void(absl::StatusOr<Deliverable>)>;
   using Opened = absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<ByteSource>>)>;
 
-  // `extension` as in the URL ("jpg"). NOT_FOUND: no such image (or not for this principal), no
-  // such preset, or the preset exists with another extension (the message says which).
-  // FAILED_PRECONDITION with reason IMAGE_NOT_READY or IMAGE_FAILED: the rendition does not exist
-  // (yet).
-  virtual void FindRendition(const CallContext& context, const Principal& who,
-                             const std::string& image_id, const std::string& preset,
-                             const std::string& extension, Found done) = 0;
-  // NOT_FOUND.
-  virtual void FindOriginal(const CallContext& context, const Principal& who,
-                            const std::string& image_id, Found done) = 0;
+  // What can be found in memory, in microseconds; nullopt calls for Find.
+  virtual std::optional<absl::StatusOr<Deliverable>> TryFind(const Principal& who,
+                                                             const PictureRequest& request) = 0;
 
-  // Opens what was found. A lost rendition is made again first. ABORTED if the bytes have changed
-  // since (find it again).
+  // Finds the picture, or has it made. Errors:
+  // - NOT_FOUND: no such image (or not for this principal), preset, format or place;
+  // - FAILED_PRECONDITION (IMAGE_NOT_READY, IMAGE_FAILED): nothing has been made of it (yet);
+  // - INVALID_ARGUMENT (BAD_RECIPE; BAD_IMAGE: the original can not be decoded), OUT_OF_RANGE
+  //   (TOO_LARGE);
+  // - PERMISSION_DENIED (SIGNATURE_NEEDED, SIGNATURE_INVALID, SIGNATURE_EXPIRED);
+  // - RESOURCE_EXHAUSTED (RENDER_QUEUE_FULL, WORKER_BUSY): come back when it says;
+  // - UNAVAILABLE (NO_WORKER, or of the file server), ABORTED (DECODER_DIED), DEADLINE_EXCEEDED.
+  virtual void Find(const CallContext& context, const Principal& who, PictureRequest request,
+                    Found done) = 0;
+
+  // Opens what was found without its bytes. ABORTED if they have changed since (find it again).
   virtual void Open(const CallContext& context, const Deliverable& what, ByteRange range,
                     Opened done) = 0;
+
+  // What goes out of what was found.
+  enum class Sent {
+    kNotModified,  // the viewer has it already
+    kHeaders,      // without a body: HEAD, or a condition or range that does not fit
+    kBeginning,    // all of it, or a part with its first byte
+    kMore,         // another part: somebody who fetches it in pieces is one viewer
+  };
+  // For metrics and popularity. Never blocks.
+  virtual void Sending(const Deliverable& what, Sent sent) = 0;
 };
 
 }  // namespace stockroom::api

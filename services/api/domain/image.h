@@ -74,7 +74,7 @@ struct Image {
   Description described;
   std::string filename;
   ImageState state = ImageState::kPending;
-  std::string failure_reason;
+  std::string failure_reason;  // why it is FAILED, FLAGGED or REJECTED
   // FAILED because it kept killing its decoder or its workers: uploading it again does not try it
   // again, only a person's wish to re-process it.
   bool quarantined = false;
@@ -95,5 +95,14 @@ struct Image {
 
   friend bool operator==(const Image&, const Image&) = default;
 };
+
+// Moderation keeps it from everybody but its owner and moderators.
+inline bool IsHidden(ImageState state) {
+  return state == ImageState::kFlagged || state == ImageState::kRejected;
+}
+// Who may read and find an image: what is hidden counts as private.
+inline Visibility SeenAs(const Image& image) {
+  return IsHidden(image.state) ? Visibility::kPrivate : image.described.visibility;
+}
 
 }  // namespace stockroom::api

@@ -1,7 +1,5 @@
 #include "services/api/domain/janitor.h"
 
-#include <pthread.h>
-
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -24,36 +22,17 @@ Janitor::Janitor(Options options, MetadataStore& store, StoreClock& clock, Metri
 Janitor::~Janitor() { Stop(); }
 
 void Janitor::Start() {
-  thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "janitor");
-    Run();
-  });
+  loop_.Start("janitor", [this] { Run(); });
 }
 
-void Janitor::Stop() {
-  {
-    MutexLock lock(mu_);
-    stopping_ = true;
-    wake_.NotifyAll();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool Janitor::stopping() const {
-  MutexLock lock(mu_);
-  return stopping_;
-}
+void Janitor::Stop() { loop_.Stop(); }
 
 void Janitor::Run() {
-  for (;;) {
+  do {
     if (absl::Status status = CleanOnce(); !status.ok()) {
       LogWarning("can not clean up the database", {{"error", status}});
     }
-    MutexLock lock(mu_);
-    const absl::Time next = absl::Now() + options_.interval;
-    while (!stopping_ && absl::Now() < next) wake_.WaitFor(mu_, next - absl::Now());
-    if (stopping_) return;
-  }
+  } while (loop_.Sleep(options_.interval));
 }
 
 absl::Status Janitor::CleanOnce() {
@@ -69,7 +48,7 @@ absl::Status Janitor::CleanOnce() {
     for (;;) {
       SR_ASSIGN_OR_RETURN(const int forgotten, forget());
       total.Add(forgotten);
-      if (forgotten < options_.batch || stopping()) return absl::OkStatus();
+      if (forgotten < options_.batch || loop_.stopping()) return absl::OkStatus();
     }
   };
   SR_RETURN_IF_ERROR(until_done(events_total_, [&] {

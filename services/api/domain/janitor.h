@@ -2,14 +2,13 @@
 #pragma once
 
 #include <string>
-#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "services/api/domain/metadata_store.h"
 #include "services/api/domain/store_clock.h"
+#include "services/common/base/background_loop.h"
 #include "services/common/base/metrics.h"
-#include "services/common/base/mutex.h"
 
 namespace stockroom::api {
 
@@ -42,7 +41,6 @@ class Janitor {
 
  private:
   void Run();
-  bool stopping() const;
 
   const Options options_;
   MetadataStore& store_;
@@ -51,10 +49,7 @@ class Janitor {
   Counter& keys_total_;
   Gauge& difference_gauge_;
 
-  mutable Mutex mu_;
-  CondVar wake_;
-  bool stopping_ SR_GUARDED_BY(mu_) = false;
-  std::thread thread_;
+  BackgroundLoop loop_;
 };
 
 }  // namespace stockroom::api

@@ -14,6 +14,9 @@
 #include "absl/time/time.h"
 #include "services/api/domain/api_key_store.h"
 #include "services/api/domain/image.h"
+#include "services/api/domain/moderation_store.h"
+#include "services/api/domain/popularity_store.h"
+#include "services/api/domain/upload_store.h"
 #include "services/api/domain/webhook_store.h"
 
 namespace stockroom::api {
@@ -59,6 +62,18 @@ struct NewImage {
   // Of the upload; its job carries it to the worker's logs.
   std::string request_id;
   std::optional<IdempotentWrite> once;
+  // Completes this upload, in the same transaction. One that is COMPLETED already is answered as it
+  // was the first time (NOT_FOUND if that image is gone) and nothing changes; one that ended
+  // otherwise with FAILED_PRECONDITION (UPLOAD_ABORTED, UPLOAD_EXPIRED) or the error that it FAILED
+  // with; NOT_FOUND (UPLOAD_NOT_FOUND).
+  std::string upload;
+};
+
+// An image as a backup keeps it.
+struct ArchivedImage {
+  Image image;
+  // A person has approved it (ModerationStore).
+  bool approved = false;
 };
 
 struct CreatedImage {
@@ -84,8 +99,11 @@ struct ListCursor {
 };
 
 struct ListQuery {
-  // Public images and those of this owner, in any state but UPLOADING.
+  // Public images that are not hidden by moderation, and those of this owner; in any state but
+  // UPLOADING.
   std::string viewer;
+  // Of the owner's also the hidden ones.
+  bool own_hidden = true;
   // Everybody's.
   bool all_owners = false;
   std::optional<ListCursor> after;
@@ -148,6 +166,9 @@ struct ProcessingResult {
   std::vector<Rendition> renditions;
   // Names the configuration (presets, engine) that it was made under; see ListOutdated.
   std::string work_plan;
+  // Version of the block list that it was checked against, and what that or a moderator found.
+  int64_t block_list_version = 0;
+  std::optional<Finding> finding = {};
 };
 
 enum class ReleaseKind {
@@ -172,6 +193,10 @@ inline constexpr char kImageUpdated[] = "image.updated";
 inline constexpr char kImageReady[] = "image.ready";
 inline constexpr char kImageFailed[] = "image.failed";
 inline constexpr char kImageDeleted[] = "image.deleted";
+// By moderation: hidden until somebody decides, shown, refused.
+inline constexpr char kImageFlagged[] = "image.flagged";
+inline constexpr char kImageApproved[] = "image.approved";
+inline constexpr char kImageRejected[] = "image.rejected";
 
 struct Event {
   // 1, 2, 3, …: given in an order that every reader sees alike and in which the events of one image
@@ -182,12 +207,13 @@ struct Event {
   std::string image_id;
   int64_t revision = 0;
   absl::Time time;
-  // Of the image at that time (before it, for a deletion): who may be told.
+  // Of the image at that time (before it, for a deletion): who may be told. A hidden image's
+  // visibility is private (SeenAs).
   std::string owner;
   Visibility visibility = Visibility::kPublic;
 };
 
-// What an owner has.
+// What an owner has, with what open uploads announced.
 struct Usage {
   int64_t images = 0;
   int64_t bytes = 0;  // of originals; equal ones count each
@@ -230,6 +256,14 @@ class MetadataStore {
       const std::string& id, absl::Time now, const std::function<absl::Status(const Image&)>& check,
       const std::optional<IdempotentWrite>& once = std::nullopt) = 0;
 
+  // Puts images back as a backup has them, with their ids, states, revisions and times, and writes
+  // image.updated of each; the blobs must be durable before. Whose id is there is passed over. One
+  // that was PENDING or PROCESSING is PENDING with a job of background priority. If one is READY,
+  // all that are visible are swept for every blocked hash; an approval covers none. How many were
+  // put in. INVALID_ARGUMENT (INVALID_TEXT; an image that is UPLOADING).
+  virtual absl::StatusOr<int> ImportImages(std::span<const ArchivedImage> images,
+                                           absl::Time now) = 0;
+
   // Those of `digests` that an image refers to, as of now: every row that was committed before the
   // call is seen.
   virtual absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) = 0;
@@ -259,9 +293,14 @@ class MetadataStore {
   // Moves the ends of these leases; returns those that are still held, the others were lost.
   virtual absl::StatusOr<std::vector<JobRef>> RenewLeases(std::span<const JobRef> jobs,
                                                           absl::Time lease_until) = 0;
-  // Facts, renditions and analysis into the image (analysis under other names stays), READY, job
-  // gone, image.ready event. FAILED_PRECONDITION if the token is not the current one or the job is
-  // gone (image deleted, job done by another): nothing changes.
+  // Facts, renditions and analysis into the image (analysis under other names stays), job gone. The
+  // image is READY (image.ready), or what `finding` says, with its event and a decision; a finding
+  // of the block list is passed over if the hash is not newer than the image's approval, one of a
+  // moderator if the image was visible or approved. One that is FLAGGED or REJECTED stays so
+  // (image.updated).
+  // FAILED_PRECONDITION if the token is not the current one or the job is gone (image deleted, job
+  // done by another), ABORTED (BLOCK_LIST_CHANGED) if the block list is newer than what the result
+  // was checked against: nothing changes.
   virtual absl::StatusOr<Image> CompleteJob(const JobRef& job, const ProcessingResult& result,
                                             absl::Time now) = 0;
   // The image is FAILED with `reason`, job gone, image.failed event. Token as above. A READY image
@@ -307,11 +346,16 @@ class MetadataStore {
     int64_t last = 0;
   };
   virtual absl::StatusOr<FeedRange> GetFeedRange() = 0;
-  // A consistent picture for a reader that starts anew: calls `visit` with batches of images and
-  // returns the position from which ReadEvents continues it (events up to it are contained; a later
-  // one may be contained too, as the reader applies rows by revision).
+  // A consistent picture for a reader that starts anew: calls `visit` with batches of images, from
+  // several threads at once, and returns the position from which ReadEvents continues it (events up
+  // to it are contained; a later one may be contained too, as the reader applies rows by revision).
+  // The first error that `visit` returns ends it.
   virtual absl::StatusOr<int64_t> Snapshot(
       const std::function<absl::Status(std::vector<Image>)>& visit) = 0;
+
+  // Names this database, for ever and unlike any other: what was derived from another one (a
+  // checkpoint of the search index) does not belong to it.
+  virtual absl::StatusOr<std::string> CatalogueId() = 0;
 
   // For work that one api does for all (collecting, trimming): true if `holder` has the lease
   // `name` until now + `ttl`, because it was free, had run out, or was its own.
@@ -322,9 +366,13 @@ class MetadataStore {
   // so that a process whose clock is wrong takes nobody's lease.
   virtual absl::StatusOr<absl::Time> ServerTime() = 0;
 
-  // The API keys and the webhooks in the same database. Live as long as the store.
+  // The API keys, the webhooks, moderation, popularity and uploads in the same database. Live as
+  // long as the store.
   virtual ApiKeyStore& api_keys() = 0;
   virtual WebhookStore& webhooks() = 0;
+  virtual ModerationStore& moderation() = 0;
+  virtual PopularityStore& popularity() = 0;
+  virtual UploadStore& uploads() = 0;
 
   // Runs after every commit that wrote an event, on the committing thread; must not block or call
   // the store. Set once, before first use.

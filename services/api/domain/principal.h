@@ -71,7 +71,7 @@ inline bool MayRead(const Principal& who, const std::string& owner, Visibility v
          who.scopes.Has(Scope::kModerate);
 }
 inline bool MayRead(const Principal& who, const Image& image) {
-  return MayRead(who, image.owner, image.described.visibility);
+  return MayRead(who, image.owner, SeenAs(image));
 }
 // Comes upon it by listing or search: public, or their own.
 inline bool MayFind(const Principal& who, const std::string& owner, Visibility visibility) {
@@ -79,7 +79,16 @@ inline bool MayFind(const Principal& who, const std::string& owner, Visibility v
          who.scopes.Has(Scope::kModerate);
 }
 inline bool MayFind(const Principal& who, const Image& image) {
-  return MayFind(who, image.owner, image.described.visibility);
+  return MayFind(who, image.owner, SeenAs(image));
+}
+// The picture, as opposed to what is written about it: strangers only once it passed moderation
+// (READY), and of what moderation hides not even its owner.
+inline bool MaySeePicture(const Principal& who, const Image& image) {
+  if (who.scopes.Has(Scope::kModerate)) return true;
+  if (IsHidden(image.state) || !MayRead(who, image)) return false;
+  // One that is made anew has passed before.
+  const bool passed = image.state == ImageState::kReady || !image.work_plan.empty();
+  return passed || image.owner == who.subject;
 }
 inline bool MayChange(const Principal& who, const Image& image) {
   return image.owner == who.subject || who.scopes.Has(Scope::kModerate);

@@ -67,8 +67,8 @@ absl::StatusOr<Reprocessing::Batch> Reprocessing::Find(const Principal& who,
       const SearchResult found,
       index_.Search(who, {.query = query, .page_size = options_.batch, .page_token = page_token}));
   Batch batch{.next_page_token = found.next_page_token};
-  for (const auto& image : found.images) {
-    if (MayChange(who, *image)) batch.ids.push_back(image->id);
+  for (const SearchHit& hit : found.hits) {
+    if (MayChange(who, *hit.image)) batch.ids.push_back(hit.id);
   }
   return batch;
 }

@@ -1,9 +1,10 @@
 #include "services/api/domain/uploads.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "services/api/domain/await_processed.h"
 #include "services/api/domain/blob_admission.h"
+#include "services/api/domain/upload_rules.h"
 #include "services/api/domain/validation.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
@@ -20,12 +21,6 @@ absl::Status TooLarge(int64_t limit) {
       {.reason = "TOO_LARGE", .metadata = {{"limit_bytes", std::to_string(limit)}}});
 }
 
-absl::Status NotAnImage() {
-  return InvalidArgument("NOT_AN_IMAGE",
-                         "the bytes are not an image that Stockroom reads (JPEG, PNG, WebP, GIF, "
-                         "TIFF or AVIF)");
-}
-
 // The first upload under the key was committed and then taken back; see AdmitBlob.
 absl::Status RevokedAnswer() {
   return Unavailable(kBlobCollected,
@@ -33,16 +28,7 @@ absl::Status RevokedAnswer() {
                      "send it again with a new key");
 }
 
-bool IsProcessed(const Image& image) {
-  return image.state != ImageState::kPending && image.state != ImageState::kProcessing;
-}
-
 }  // namespace
-
-absl::Status ProcessingFailed(const std::string& image_id, const std::string& reason) {
-  return MakeStatus(absl::StatusCode::kInvalidArgument, "the image can not be processed: " + reason,
-                    {.reason = "BAD_IMAGE", .metadata = {{"image_id", image_id}}});
-}
 
 // The state that callbacks share outlives the session object, so that an abandoned upload whose
 // commit is under way can end in peace.
@@ -88,7 +74,8 @@ class Uploads::Session final : public UploadSession {
       if (!sniffed) {
         beginning += chunk;
         if (beginning.size() < kSniffBytes) return done(absl::OkStatus());
-        if (SniffMedia(beginning) == MediaKind::kUnknown) return done(NotAnImage());
+        if (SniffMedia(beginning, uploads.options_.svg) == MediaKind::kUnknown)
+          return done(UploadFailure(kNotAnImage));
         sniffed = true;
         chunk = std::exchange(beginning, {});
       }
@@ -97,7 +84,8 @@ class Uploads::Session final : public UploadSession {
 
     void Finish(absl::AnyInvocable<void(absl::StatusOr<UploadResult>)> done) {
       if (received == 0) return done(InvalidArgument("EMPTY_UPLOAD", "the upload has no bytes"));
-      if (!sniffed && SniffMedia(beginning) == MediaKind::kUnknown) return done(NotAnImage());
+      if (!sniffed && SniffMedia(beginning, uploads.options_.svg) == MediaKind::kUnknown)
+        return done(UploadFailure(kNotAnImage));
       {
         MutexLock lock(mu);
         done_cb = std::move(done);
@@ -148,7 +136,9 @@ class Uploads::Session final : public UploadSession {
                      .request_id = context.request_id,
                      .once = held ? std::optional(held->write()) : std::nullopt});
       const bool stored = created.ok() && !created->deduplicated;
-      if (quotas != nullptr && room.ok() && !stored) quotas->GiveBack(who.subject, info.size);
+      if (quotas != nullptr && room.ok()) {
+        stored ? quotas->Keep(who.subject, info.size) : quotas->GiveBack(who.subject, info.size);
+      }
       if (!created.ok()) {
         if (held && DetailsOf(created.status()).reason == kBlobCollected) held->Revoke();
         held.reset();  // before the answer, so that whoever has it may try again
@@ -190,39 +180,19 @@ class Uploads::Session final : public UploadSession {
     // Takes neither a thread nor a place: workers may be away for long.
     void WaitForProcessing(CreatedImage created) {
       LeavePlace();
-      const std::string id = created.image.id;
-      const absl::Time deadline = std::min(absl::Now() + request.wait_timeout, context.deadline);
-      uploads.completions_.Wait(
-          id, deadline, *context.cancellation,
-          [self = shared_from_this(), created = std::move(created)](Completions::Why why) mutable {
-            if (why == Completions::Why::kCancelled) {
-              return self->Answer(absl::CancelledError("the caller is gone"));
-            }
-            auto answer = [self, created = std::move(created)]() mutable {
-              self->AnswerCurrent(std::move(created));
-            };
-            if (!self->uploads.executor_.SubmitAdmitted(std::move(answer))) {
-              self->Answer(Unavailable("SHUTTING_DOWN", "the api is shutting down"));
-            }
-          });
-      // It may have been processed before anybody waited.
-      const absl::StatusOr<Image> current = uploads.store_.GetImage(id);
-      if (current.ok() && IsProcessed(*current)) uploads.completions_.Notify(id);
+      AwaitProcessed(uploads.store_, uploads.completions_, uploads.executor_, context,
+                     std::move(created), request.wait_timeout,
+                     [self = shared_from_this()](absl::StatusOr<CreatedImage> current) {
+                       if (!current.ok()) return self->Answer(current.status());
+                       self->AnswerProcessed(*std::move(current));
+                     });
     }
 
-    void AnswerCurrent(CreatedImage created) {
-      absl::StatusOr<Image> current = uploads.store_.GetImage(created.image.id);
-      if (!current.ok()) return Answer(current.status());
-      created.image = *std::move(current);
-      if (created.image.state == ImageState::kFailed) {
-        if (held) held->Answered(request.answer(created));
-        held.reset();
-        return Answer(ProcessingFailed(created.image.id, created.image.failure_reason));
-      }
-      // Of what has happened to it since, too: whoever waited wants to find it.
-      const absl::StatusOr<MetadataStore::FeedRange> feed = uploads.store_.GetFeedRange();
-      if (feed.ok()) created.feed_position = std::max(created.feed_position, feed->last);
-      AnswerWith(std::move(created));
+    void AnswerProcessed(CreatedImage created) {
+      if (created.image.state != ImageState::kFailed) return AnswerWith(std::move(created));
+      if (held) held->Answered(request.answer(created));
+      held.reset();
+      Answer(ProcessingFailed(created.image.id, created.image.failure_reason));
     }
 
     void Answer(absl::StatusOr<UploadResult> result) {

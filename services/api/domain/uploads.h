@@ -24,6 +24,7 @@
 #include "services/common/base/executor.h"
 #include "services/common/base/metrics.h"
 #include "services/common/blobs/blob_client.h"
+#include "services/common/media/sniff.h"
 
 namespace stockroom::api {
 
@@ -48,10 +49,6 @@ struct UploadResult : CreatedImage {
   bool waited = false;
 };
 
-// What a waiting uploader is told about an image that can not be processed: INVALID_ARGUMENT
-// (BAD_IMAGE).
-absl::Status ProcessingFailed(const std::string& image_id, const std::string& reason);
-
 // One upload. At most one operation in flight. Destroying it before Finish was called abandons it:
 // what the file server has is dropped and no row appears. Destroying it after that only means that
 // nobody wants the answer; the image may be stored.
@@ -73,6 +70,8 @@ class Uploads {
     int max_in_flight = 256;
     // The collector's grace period.
     absl::Duration grace = absl::Hours(24);
+    // As the workers': what is taken here, they must decode.
+    SvgPolicy svg = SvgPolicy::kRefused;
     // Must outlive the uploads. Null: owners may keep what they like.
     Quotas* quotas = nullptr;
   };

@@ -1,15 +1,21 @@
 #include "services/api/domain/validation.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "absl/strings/ascii.h"
+#include "services/api/domain/metadata_store.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 
 namespace stockroom::api {
 namespace {
+
+constexpr std::string_view kEventTypes[] = {kImageCreated,  kImageUpdated, kImageReady,
+                                            kImageFailed,   kImageDeleted, kImageFlagged,
+                                            kImageApproved, kImageRejected};
 
 absl::Status CheckText(const std::string& field, std::string_view text, size_t max_characters) {
   if (!IsCleanUtf8(text)) return InvalidField(field, "expected UTF-8 text without NUL");
@@ -89,6 +95,19 @@ absl::Status CheckAnalysisName(std::string_view name) {
       });
   if (fits) return absl::OkStatus();
   return InvalidField("name", "expected 1 to 64 characters of a-z, 0-9, '-' and '_'");
+}
+
+absl::Status CheckEventType(std::string_view type) {
+  if (std::find(std::begin(kEventTypes), std::end(kEventTypes), type) != std::end(kEventTypes)) {
+    return absl::OkStatus();
+  }
+  std::string known;
+  for (const std::string_view one : kEventTypes) {
+    if (!known.empty()) known += one == *std::rbegin(kEventTypes) ? " and " : ", ";
+    known += one;
+  }
+  return InvalidField("types",
+                      "\"" + std::string(type) + "\" is no event type; there are " + known);
 }
 
 }  // namespace stockroom::api

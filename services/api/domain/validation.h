@@ -38,4 +38,7 @@ absl::Status CheckImageId(std::string_view id);
 // INVALID_ARGUMENT unless `name` may name a processor's result.
 absl::Status CheckAnalysisName(std::string_view name);
 
+// INVALID_ARGUMENT unless `type` is one of Event::type.
+absl::Status CheckEventType(std::string_view type);
+
 }  // namespace stockroom::api

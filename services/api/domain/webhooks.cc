@@ -1,7 +1,6 @@
 #include "services/api/domain/webhooks.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -14,21 +13,12 @@
 namespace stockroom::api {
 namespace {
 
-constexpr const char* kTypes[] = {kImageCreated, kImageUpdated, kImageReady, kImageFailed,
-                                  kImageDeleted};
 constexpr size_t kSecretBytes = 32;
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 500;
 
 absl::Status CheckTypes(std::vector<std::string>& types) {
-  for (const std::string& type : types) {
-    if (std::find(std::begin(kTypes), std::end(kTypes), type) == std::end(kTypes)) {
-      return InvalidField("types",
-                          "\"" + type +
-                              "\" is no event type; there are image.created, image.updated, "
-                              "image.ready, image.failed and image.deleted");
-    }
-  }
+  for (const std::string& type : types) SR_RETURN_IF_ERROR(CheckEventType(type));
   std::sort(types.begin(), types.end());
   types.erase(std::unique(types.begin(), types.end()), types.end());
   return absl::OkStatus();
@@ -83,8 +73,7 @@ bool IsFor(const Webhook& webhook, const Event& event, const Image* image) {
   if (!webhook.filter.owner.empty() && webhook.filter.owner != event.owner) return false;
   if (!MayTell(webhook, event.owner, event.visibility)) return false;
   if (image == nullptr) return event.type == kImageDeleted || webhook.filter.tags.empty();
-  return MayTell(webhook, image->owner, image->described.visibility) &&
-         HasTags(*image, webhook.filter.tags);
+  return MayTell(webhook, image->owner, SeenAs(*image)) && HasTags(*image, webhook.filter.tags);
 }
 
 std::string SecretText(const std::string& secret) { return "whsec_" + absl::Base64Escape(secret); }

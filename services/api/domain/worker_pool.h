@@ -18,12 +18,30 @@ struct NamedRecipe {
   friend bool operator==(const NamedRecipe&, const NamedRecipe&) = default;
 };
 
+// A picture of the operator's that recipes lay over others.
+struct WatermarkPicture {
+  std::string name;
+  std::string bytes;
+};
+
+// A decoder program of a worker.
+struct WorkerEngine {
+  std::string program;
+  std::string libvips;  // version
+  std::vector<std::string> reads;
+  std::vector<std::string> writes;
+
+  friend bool operator==(const WorkerEngine&, const WorkerEngine&) = default;
+};
+
 struct WorkAssignment {
   std::string request_id;
   std::string image_id;
   Digest original;
   int64_t original_size = 0;
   std::vector<NamedRecipe> presets;
+  std::vector<int> ladder;                   // common/recipe/ladder.h
+  std::vector<WatermarkPicture> watermarks;  // those that the presets name
   int64_t max_pixels = 0;
   absl::Duration deadline = absl::Seconds(60);
 };
@@ -50,6 +68,7 @@ struct WorkerStatus {
   int credits = 0;
   int running = 0;
   bool draining = false;
+  std::vector<WorkerEngine> engines;
 };
 
 // Thread-safe. Callbacks run on threads that must not block.

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/message.h"
@@ -105,17 +104,6 @@ std::optional<std::string> HeaderParameter(std::string_view header, std::string_
     if (key == name) return value;
   }
   return std::nullopt;
-}
-
-std::string AttachmentNamed(std::string_view filename) {
-  filename = LastComponent(filename);
-  std::string ascii;
-  for (const char c : filename) {
-    const bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '%';
-    ascii.push_back(plain ? c : '_');
-  }
-  return absl::StrCat("attachment; filename=\"", ascii, "\"; filename*=UTF-8''",
-                      http::PercentEncode(filename));
 }
 
 }  // namespace stockroom::api

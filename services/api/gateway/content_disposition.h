@@ -1,4 +1,4 @@
-// Content-Disposition, read and written (RFC 6266, RFC 7578, RFC 8187). Pure.
+// Content-Disposition, read (RFC 6266, RFC 7578, RFC 8187). Pure.
 #pragma once
 
 #include <optional>
@@ -21,8 +21,5 @@ absl::StatusOr<ContentDisposition> ParseContentDisposition(std::string_view head
 
 // The value of parameter `name` of a header such as Content-Type, unquoted; nullopt if absent.
 std::optional<std::string> HeaderParameter(std::string_view header, std::string_view name);
-
-// attachment; filename="ascii version"; filename*=UTF-8''exact
-std::string AttachmentNamed(std::string_view filename);
 
 }  // namespace stockroom::api

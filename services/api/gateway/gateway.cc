@@ -3,7 +3,6 @@
 #include <stockroom/v1/images.pb.h>
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +12,7 @@
 #include "services/api/gateway/openapi.h"
 #include "services/api/gateway/preconditions.h"
 #include "services/api/gateway/transcoder.h"
+#include "services/api/gateway/tus_creation.h"
 #include "services/api/gateway/upload.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
@@ -28,6 +28,13 @@ using http::Request;
 using http::Response;
 using http::Task;
 
+struct AsyncRoute {
+  AsyncMethod method;
+  Binding binding;
+  Executor* executor = nullptr;
+  std::shared_ptr<const GatewayOptions> options;
+};
+
 struct UnaryRoute {
   UnaryMethod method;
   Binding binding;
@@ -40,19 +47,6 @@ absl::Status CheckJson(const Request& request) {
   if (type.empty() || type == "application/json") return absl::OkStatus();
   return http::MakeError(absl::StatusCode::kInvalidArgument, "UNSUPPORTED_MEDIA_TYPE",
                          "this request takes a body of the type application/json");
-}
-
-absl::Status ReadIdempotencyKey(Request& request) {
-  SR_ASSIGN_OR_RETURN(request.context.idempotency_key, ParseIdempotencyKey(request.headers));
-  if (!request.context.idempotency_key.empty()) {
-    request.context.replayed = std::make_shared<std::atomic<bool>>(false);
-  }
-  return absl::OkStatus();
-}
-
-void MarkReplayed(const Request& request, Response& response) {
-  const auto& replayed = request.context.replayed;
-  if (replayed != nullptr && *replayed) response.headers.Set("Idempotency-Replayed", "true");
 }
 
 // The call, under the condition of If-Match if its request can carry one. Of several revisions at
@@ -81,23 +75,27 @@ struct Rendered {
 // Below it a packet more or less is not worth the work.
 constexpr size_t kGzipFrom = 1400;
 
-// The call itself and the writing of its answer: both may take a while.
-absl::StatusOr<Rendered> CallAndRender(const UnaryRoute& route, const CallContext& context,
-                                       const Principal& who, const IfMatch& match, bool gzip,
-                                       const MessagePtr& request) {
-  SR_RETURN_IF_ERROR(context.Check());
-  SR_ASSIGN_OR_RETURN(const MessagePtr response, CallIfMatch(route, context, who, match, *request));
+absl::StatusOr<Rendered> Render(const Binding& binding, bool gzip,
+                                const google::protobuf::Message& response) {
   Rendered rendered;
-  SR_ASSIGN_OR_RETURN(rendered.json, RenderResponse(route.binding, *response));
-  const auto* image =
-      google::protobuf::DynamicCastToGenerated<stockroom::v1::Image>(response.get());
-  if (image != nullptr && route.binding.response_body.empty()) {
+  SR_ASSIGN_OR_RETURN(rendered.json, RenderResponse(binding, response));
+  const auto* image = google::protobuf::DynamicCastToGenerated<stockroom::v1::Image>(&response);
+  if (image != nullptr && binding.response_body.empty()) {
     rendered.etag = RevisionTag(image->revision());
   }
   // A tag stands for the same bytes; what has one is sent as it is.
   rendered.gzip = gzip && rendered.etag.empty() && rendered.json.size() >= kGzipFrom;
   if (rendered.gzip) rendered.json = http::Gzip(rendered.json);
   return rendered;
+}
+
+// The call itself and the writing of its answer: both may take a while.
+absl::StatusOr<Rendered> CallAndRender(const UnaryRoute& route, const CallContext& context,
+                                       const Principal& who, const IfMatch& match, bool gzip,
+                                       const MessagePtr& request) {
+  SR_RETURN_IF_ERROR(context.Check());
+  SR_ASSIGN_OR_RETURN(const MessagePtr response, CallIfMatch(route, context, who, match, *request));
+  return Render(route.binding, gzip, *response);
 }
 
 Response MakeAnswer(const Request& request, Rendered rendered) {
@@ -124,25 +122,51 @@ Response MakeAnswer(const Request& request, Rendered rendered) {
   return response;
 }
 
-Task<absl::StatusOr<Response>> HandleUnary(const UnaryRoute& route, const Principal& who,
-                                           Request& request) {
+// The message that an HTTP request stands for.
+Task<absl::StatusOr<MessagePtr>> ReadMessage(const Binding& binding, const GatewayOptions& options,
+                                             Request& request) {
   HttpInput input;
   input.captures = request.captures;
   input.query = request.query;
-  if (!route.binding.body.empty()) {
+  if (!binding.body.empty()) {
     const absl::Status type = CheckJson(request);
     if (!type.ok()) co_return type;
     absl::StatusOr<std::string> body =
-        co_await http::ReadAll(*request.body, route.options->max_json_bytes);
+        co_await http::ReadAll(*request.body, options.max_json_bytes);
     if (!body.ok()) co_return body.status();
     input.body = *std::move(body);
   }
-  const absl::Status key = ReadIdempotencyKey(request);
+  const absl::Status key = TakeIdempotencyKey(request);
   if (!key.ok()) co_return key;
+  co_return BuildRequest(binding, input);
+}
+
+Task<absl::StatusOr<Response>> HandleAsync(const AsyncRoute& route, const Principal& who,
+                                           Request& request) {
+  const absl::StatusOr<MessagePtr> message =
+      co_await ReadMessage(route.binding, *route.options, request);
+  if (!message.ok()) co_return message.status();
+  auto start = [&](auto done) {
+    route.method.start(request.context, who, **message, std::move(done));
+  };
+  const absl::StatusOr<MessagePtr> answer =
+      co_await http::AwaitCallback<absl::StatusOr<MessagePtr>>(start);
+  if (!answer.ok()) co_return answer.status();
+  const bool gzip = http::AcceptsGzip(request.headers.Get("Accept-Encoding"));
+  // Everything it refers to lives in this coroutine, which waits for it.
+  auto render = [&route, &answer, gzip] { return Render(route.binding, gzip, **answer); };
+  absl::StatusOr<Rendered> rendered = co_await http::RunOn<Rendered>(*route.executor, render);
+  if (!rendered.ok()) co_return rendered.status();
+  co_return MakeAnswer(request, *std::move(rendered));
+}
+
+Task<absl::StatusOr<Response>> HandleUnary(const UnaryRoute& route, const Principal& who,
+                                           Request& request) {
+  const absl::StatusOr<MessagePtr> message =
+      co_await ReadMessage(route.binding, *route.options, request);
+  if (!message.ok()) co_return message.status();
   const absl::StatusOr<IfMatch> match = ParseIfMatch(request.headers);
   if (!match.ok()) co_return match.status();
-  absl::StatusOr<MessagePtr> message = BuildRequest(route.binding, input);
-  if (!message.ok()) co_return message.status();
   if (route.method.prepare) {
     auto prepare = [&](auto ready) {
       route.method.prepare(request.context, **message, std::move(ready));
@@ -188,7 +212,7 @@ struct Mounting {
 absl::Status MountUnary(const Mounting& mounting, const UnaryMethod& method) {
   http::RouteOptions limits;
   limits.max_body_bytes = mounting.options->max_json_bytes;
-  limits.timeout = mounting.options->call_timeout;
+  limits.timeout = std::max(mounting.options->call_timeout, method.timeout);
   SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
   for (const Binding& binding : bindings) {
     auto route = std::make_shared<const UnaryRoute>(
@@ -201,9 +225,25 @@ absl::Status MountUnary(const Mounting& mounting, const UnaryMethod& method) {
   return absl::OkStatus();
 }
 
+absl::Status MountAsync(const Mounting& mounting, const AsyncMethod& method) {
+  http::RouteOptions limits;
+  limits.max_body_bytes = mounting.options->max_json_bytes;
+  limits.timeout = std::max(mounting.options->call_timeout, method.timeout);
+  SR_ASSIGN_OR_RETURN(const std::vector<Binding> bindings, BindingsOf(*method.descriptor));
+  for (const Binding& binding : bindings) {
+    auto route = std::make_shared<const AsyncRoute>(
+        AsyncRoute{method, binding, &mounting.executor, mounting.options});
+    SR_RETURN_IF_ERROR(mounting.Add(binding, *method.descriptor, limits,
+                                    [route](const Principal& who, Request& request) {
+                                      return HandleAsync(*route, who, request);
+                                    }));
+  }
+  return absl::OkStatus();
+}
+
 Task<absl::StatusOr<Response>> HandleStreamed(const UploadRoute& route, const Principal& who,
                                               Request& request) {
-  const absl::Status key = ReadIdempotencyKey(request);
+  const absl::Status key = TakeIdempotencyKey(request);
   if (!key.ok()) co_return key;
   absl::StatusOr<Response> response = co_await HandleUpload(route, who, request);
   if (response.ok()) MarkReplayed(request, *response);
@@ -257,9 +297,14 @@ absl::Status MountDelivery(const Mounting& mounting, Delivery& delivery) {
                                                                Request& request) {
     return HandleDelivery(delivery, *options, who, request);
   };
+  const auto attempt = [&delivery, options = mounting.options](const Principal& who,
+                                                               const Request& request) {
+    return TryDelivery(delivery, *options, who, request);
+  };
   return mounting.router.Add(
-      "GET", "/i/{id}/{file}", limits,
-      Guarded(mounting.gate, Scope::kRead, mounting.options->origins, deliver));
+      "GET", "/i/{id}/{path=**}", limits,
+      Guarded(mounting.gate, Scope::kRead, mounting.options->origins, deliver),
+      GuardedTry(mounting.gate, Scope::kRead, mounting.options->origins, attempt));
 }
 
 absl::Status MountOpenApi(http::Router& router) {
@@ -293,12 +338,14 @@ absl::Status MountGateway(http::Router& router, const MethodTable& table, Delive
   const Mounting mounting{router, gate, executor, std::make_shared<const GatewayOptions>(options)};
   const auto json_budget = std::make_shared<ByteBudget>(options.json_upload_budget_bytes);
   for (const UnaryMethod& method : table.unary()) SR_RETURN_IF_ERROR(MountUnary(mounting, method));
+  for (const AsyncMethod& method : table.async()) SR_RETURN_IF_ERROR(MountAsync(mounting, method));
   for (const StreamedMethod& method : table.streamed()) {
     SR_RETURN_IF_ERROR(MountStreamed(mounting, method, json_budget));
   }
   for (const ResponseStreamMethod& method : table.response_streams()) {
     SR_RETURN_IF_ERROR(MountResponseStream(mounting, method));
   }
+  SR_RETURN_IF_ERROR(MountTusCreation(router, table, gate, executor, mounting.options));
   SR_RETURN_IF_ERROR(MountOpenApi(router));
   return MountDelivery(mounting, delivery);
 }

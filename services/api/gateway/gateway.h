@@ -49,6 +49,8 @@ struct GatewayOptions {
   // Of a whole upload request. The use case limits the image itself and tells it better, so this
   // leaves room for the form around it.
   int64_t max_upload_request_bytes = (100LL << 20) + (1 << 20);
+  // Of an image, as tus clients are told.
+  int64_t max_image_bytes = 100LL << 20;
   // Of an upload as JSON, which is held whole, and of all such uploads at once. In base64 a third
   // is added, so this takes photographs of 48 MiB; larger ones go as forms or raw.
   int64_t max_json_upload_bytes = 64 << 20;
@@ -61,6 +63,11 @@ struct GatewayOptions {
   absl::Duration watch_timeout = absl::Hours(1);
   // How long browsers and CDNs may show a public picture without asking again.
   absl::Duration public_max_age = absl::Seconds(60);
+  // The same where the URL names the revision: a year is what caches take for ever.
+  absl::Duration immutable_max_age = absl::Hours(24 * 365);
+  // Ask browsers for the size of screen and page, and heed what they say, where the format is
+  // negotiated. Each picture is then kept several times by caches on the way.
+  bool client_hints = false;
   OriginRules origins;
   DescribeUpload describe_upload = DescribeImageUpload;
 };

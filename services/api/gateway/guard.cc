@@ -72,24 +72,37 @@ absl::Status CheckOrigin(const Request& request, const OriginRules& origins) {
                 "gateway.cors_origins");
 }
 
+// Nothing that a page could not send by itself: only its origin tells it from the user.
+absl::StatusOr<Admitted> AtThisOrigin(absl::StatusOr<Admitted> admission, const Request& request,
+                                      const OriginRules& origins) {
+  if (admission.ok() && admission->who.anonymous) {
+    SR_RETURN_IF_ERROR(CheckOrigin(request, origins));
+  }
+  return admission;
+}
+
 }  // namespace
+
+std::optional<absl::StatusOr<Admitted>> TryAdmitRequest(Gate& gate, const Request& request,
+                                                        Scopes needed, const OriginRules& origins) {
+  const absl::StatusOr<Credentials> credentials = CredentialsOf(request);
+  if (!credentials.ok()) return credentials.status();
+  std::optional<absl::StatusOr<Admitted>> admission = gate.TryAdmit(*credentials, needed);
+  if (admission) return AtThisOrigin(*std::move(admission), request, origins);
+  return std::nullopt;
+}
 
 Task<absl::StatusOr<Admitted>> AdmitRequest(Gate& gate, const Request& request, Scopes needed,
                                             const OriginRules& origins) {
-  const absl::StatusOr<Credentials> credentials = CredentialsOf(request);
-  if (!credentials.ok()) co_return credentials.status();
-  std::optional<absl::StatusOr<Admitted>> admission = gate.TryAdmit(*credentials, needed);
-  if (!admission) {
-    auto admit = [&](auto done) {
-      gate.Admit(request.context, *credentials, needed, std::move(done));
-    };
-    admission = co_await http::AwaitCallback<absl::StatusOr<Admitted>>(admit);
-  }
-  if (admission->ok() && (*admission)->who.anonymous) {
-    const absl::Status origin = CheckOrigin(request, origins);
-    if (!origin.ok()) co_return origin;
-  }
-  co_return *std::move(admission);
+  if (const auto* before = std::any_cast<Admitted>(&request.carried)) co_return *before;
+  std::optional<absl::StatusOr<Admitted>> admission =
+      TryAdmitRequest(gate, request, needed, origins);
+  if (admission) co_return *std::move(admission);
+  auto admit = [&](auto done) {
+    gate.Admit(request.context, *CredentialsOf(request), needed, std::move(done));
+  };
+  co_return AtThisOrigin(co_await http::AwaitCallback<absl::StatusOr<Admitted>>(admit), request,
+                         origins);
 }
 
 void AddRateHeaders(const std::optional<RateLimiter::Decision>& rate, http::Response& response) {
@@ -109,6 +122,15 @@ http::Response RefusalOf(const absl::Status& why, const Request& request) {
   response.headers.Set("RateLimit-Limit", limit->second);
   response.headers.Set("RateLimit-Remaining", "0");
   response.headers.Set("RateLimit-Reset", response.headers.Get("Retry-After"));
+  return response;
+}
+
+http::Response AnswerOf(absl::StatusOr<http::Response> served, const Admitted& admission,
+                        const Request& request) {
+  http::Response response =
+      served.ok() ? *std::move(served)
+                  : http::ProblemResponse(served.status(), request.context.request_id);
+  AddRateHeaders(admission.rate, response);
   return response;
 }
 

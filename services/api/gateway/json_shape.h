@@ -13,8 +13,10 @@ namespace stockroom::api {
 
 // INVALID_ARGUMENT names the member (as the caller wrote it) whose JSON type does not fit the
 // field. Unknown members and the contents of google.protobuf types are left to protobuf's reader.
-// null fits everything.
+// null fits everything. Messages that hold messages of their own kind could go on for ever: past
+// kDeepestJson objects in one another INVALID_ARGUMENT, however deep it is.
+inline constexpr int kDeepestJson = 100;
 absl::Status CheckJsonShape(const nlohmann::json& value, const google::protobuf::Descriptor& type,
-                            const std::string& path = "");
+                            const std::string& path = "", int depth = 1);
 
 }  // namespace stockroom::api

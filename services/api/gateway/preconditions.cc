@@ -1,5 +1,8 @@
 #include "services/api/gateway/preconditions.h"
 
+#include <atomic>
+#include <memory>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "services/api/domain/idempotency.h"
@@ -37,9 +40,10 @@ std::string RevisionTag(int64_t revision) { return absl::StrCat("\"", revision, 
 
 absl::StatusOr<IfMatch> ParseIfMatch(const http::Headers& headers) {
   std::string joined;
-  for (const auto& [name, value] : headers.fields()) {
+  for (size_t i = 0; i < headers.size(); ++i) {
+    const auto [name, value] = headers[i];
     if (!http::EqualsIgnoreCase(name, "If-Match")) continue;
-    absl::StrAppend(&joined, joined.empty() ? "" : ",", value);
+    absl::StrAppend(&joined, joined.empty() ? "" : ",", Av(value));
   }
   IfMatch match;
   if (headers.Count("If-Match") == 0) return match;
@@ -81,6 +85,19 @@ absl::StatusOr<std::string> ParseIdempotencyKey(const http::Headers& headers) {
   if (key.empty()) return BadKey("is empty");
   SR_RETURN_IF_ERROR(CheckIdempotencyKey(key));
   return key;
+}
+
+absl::Status TakeIdempotencyKey(http::Request& request) {
+  SR_ASSIGN_OR_RETURN(request.context.idempotency_key, ParseIdempotencyKey(request.headers));
+  if (!request.context.idempotency_key.empty()) {
+    request.context.replayed = std::make_shared<std::atomic<bool>>(false);
+  }
+  return absl::OkStatus();
+}
+
+void MarkReplayed(const http::Request& request, http::Response& response) {
+  const auto& replayed = request.context.replayed;
+  if (replayed != nullptr && *replayed) response.headers.Set("Idempotency-Replayed", "true");
 }
 
 }  // namespace stockroom::api

@@ -29,4 +29,9 @@ absl::StatusOr<IfMatch> ParseIfMatch(const http::Headers& headers);
 // ASCII characters.
 absl::StatusOr<std::string> ParseIdempotencyKey(const http::Headers& headers);
 
+// Puts the key into the request's context. Errors of ParseIdempotencyKey.
+absl::Status TakeIdempotencyKey(http::Request& request);
+// Idempotency-Replayed, if the answer is that of an earlier request with this key.
+void MarkReplayed(const http::Request& request, http::Response& response);
+
 }  // namespace stockroom::api

@@ -3,16 +3,20 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/substitute.h"
+#include "absl/time/clock.h"
 #include "services/common/base/digest.h"
+#include "services/common/base/files.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/conditional.h"
@@ -28,14 +32,16 @@ using http::Task;
 
 // Everything from here and nothing inline; thumbnails of private images are blob: URLs and
 // placeholders data: URLs. Trusted Types without any policy: no string ever becomes markup.
+// $0: origins of uploads, each after a blank.
 constexpr char kPagePolicy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "connect-src 'self'$0; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'";
 // Swagger UI makes HTML out of strings.
 constexpr char kApiDocsPolicy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+constexpr char kSettingsPolicy[] = "default-src 'none'; frame-ancestors 'none'";
 constexpr char kApiDocs[] = "apidocs/";
 
 // What one write to a connection takes; a slow reader holds this much of a file, not all of it.
@@ -75,7 +81,7 @@ struct Representation {
 struct SiteFile {
   std::string path;  // below the folder, with slashes
   const char* media_type = "";
-  const char* policy = "";
+  std::string policy;
   const char* cache_control = "";
   absl::Time modified;
   Representation plain;
@@ -109,13 +115,8 @@ Response Serve(const std::shared_ptr<const SiteFile>& file, const http::Request&
   const http::Entity entity{chosen.etag, file->modified, static_cast<int64_t>(chosen.bytes.size())};
   const http::Selection selection = http::Select(request.method, request.headers, entity);
   Response response;
-  if (selection.status == 412 || selection.status == 416) {
-    response = http::ProblemResponse(
-        http::MakeError(absl::StatusCode::kOutOfRange,
-                        selection.status == 412 ? "PRECONDITION_FAILED" : "RANGE_NOT_SATISFIABLE",
-                        selection.status == 412 ? "the file is not the one that If-Match names"
-                                                : "the range lies outside the file"),
-        request.context.request_id);
+  if (selection.refused()) {
+    response = http::RefusalOf(selection, "file", request.context.request_id);
   } else if (selection.status != 304) {
     response.headers.Set("Content-Type", file->media_type);
     if (gzip) response.headers.Set("Content-Encoding", "gzip");
@@ -147,38 +148,25 @@ absl::Status CheckName(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ReadFile(const fs::path& path, int64_t room) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return MakeStatus(absl::StatusCode::kUnavailable, "can not read " + path.string(), {});
-  std::error_code error;
-  const uintmax_t size = fs::file_size(path, error);
-  // One byte more than fits tells a file that is too large.
-  const uintmax_t wanted = std::min(error ? 0 : size, static_cast<uintmax_t>(room) + 1);
-  std::string bytes(static_cast<size_t>(wanted), '\0');
-  in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  if (error || in.bad()) {
-    return MakeStatus(absl::StatusCode::kUnavailable, "can not read " + path.string(), {});
-  }
-  bytes.resize(static_cast<size_t>(in.gcount()));
-  return bytes;
-}
-
 absl::StatusOr<std::shared_ptr<const SiteFile>> LoadFile(const fs::directory_entry& entry,
-                                                         std::string path, int64_t room) {
+                                                         std::string path, int64_t room,
+                                                         const std::string& page_policy) {
   SR_RETURN_IF_ERROR(CheckName(path));
   if (entry.symlink_status().type() != fs::file_type::regular) {
     return InvalidArgument("WEB_ROOT_NAME",
                            absl::StrCat(path, " is neither a plain file nor a folder"));
   }
-  SR_ASSIGN_OR_RETURN(std::string bytes, ReadFile(entry.path(), room));
-  if (static_cast<int64_t>(bytes.size()) > room) {
+  absl::StatusOr<std::string> read = ReadFileAtMost(entry.path().string(), room);
+  if (absl::IsOutOfRange(read.status())) {
     return http::MakeError(absl::StatusCode::kOutOfRange, "WEB_ROOT_TOO_LARGE",
                            absl::StrCat("with ", path, " the files of the page are too large"));
   }
+  if (!read.ok()) return Unavailable("WEB_ROOT_UNREADABLE", std::string(read.status().message()));
+  std::string bytes = *std::move(read);
   auto file = std::make_shared<SiteFile>();
   const MediaType& media_type = MediaTypeOf(path);
   file->media_type = media_type.type;
-  file->policy = absl::StartsWith(path, kApiDocs) ? kApiDocsPolicy : kPagePolicy;
+  file->policy = absl::StartsWith(path, kApiDocs) ? kApiDocsPolicy : page_policy;
   file->cache_control =
       absl::StartsWith(path, "assets/") ? "public, max-age=31536000, immutable" : "no-cache";
   std::error_code ignored;
@@ -195,7 +183,7 @@ absl::StatusOr<std::shared_ptr<const SiteFile>> LoadFile(const fs::directory_ent
 }
 
 absl::StatusOr<std::vector<std::shared_ptr<const SiteFile>>> LoadAll(
-    const std::string& folder, const StaticSiteLimits& limits) {
+    const std::string& folder, const StaticSiteLimits& limits, const std::string& page_policy) {
   std::vector<std::shared_ptr<const SiteFile>> files;
   int64_t room = limits.max_bytes;
   std::error_code error;
@@ -211,7 +199,8 @@ absl::StatusOr<std::vector<std::shared_ptr<const SiteFile>>> LoadAll(
                              absl::StrCat(folder, " holds more than ", limits.max_files, " files"));
     }
     SR_ASSIGN_OR_RETURN(
-        auto file, LoadFile(*at, fs::path(at->path()).lexically_relative(folder).string(), room));
+        auto file,
+        LoadFile(*at, fs::path(at->path()).lexically_relative(folder).string(), room, page_policy));
     room -= static_cast<int64_t>(file->plain.bytes.size());
     files.push_back(std::move(file));
   }
@@ -230,11 +219,59 @@ absl::Status Mount(http::Router& router, const std::string& path,
                          [file](http::Request& request) { return Serve(file, request); });
 }
 
+// So that it names one origin, and says nothing else in a policy.
+absl::Status CheckOriginName(std::string_view origin) {
+  const absl::Status bad =
+      InvalidArgument("BAD_ORIGIN", absl::StrCat("gateway.upload_origins: ", Av(origin),
+                                                 " is no origin such as https://files.example"));
+  const bool tls = origin.starts_with("https://");
+  if (!tls && !origin.starts_with("http://")) return bad;
+  std::string_view host = origin.substr(tls ? 8 : 7);
+  const size_t colon = host.rfind(':');
+  if (colon != host.npos && host.find(']', colon) == host.npos) {
+    const std::string_view port = host.substr(colon + 1);
+    uint32_t number = 0;
+    if (!absl::SimpleAtoi(Av(port), &number) || number == 0 || number > 65535 ||
+        absl::StrCat(number) != port || number == (tls ? 443 : 80)) {
+      return bad;
+    }
+    host = host.substr(0, colon);
+  }
+  const bool bracketed = host.starts_with('[') && host.ends_with(']') && host.size() > 4;
+  const std::string_view name = bracketed ? host.substr(1, host.size() - 2) : host;
+  const bool plain = std::all_of(name.begin(), name.end(), [&](char c) {
+    const bool digit = absl::ascii_isdigit(static_cast<unsigned char>(c));
+    if (bracketed) return digit || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+    return digit || absl::ascii_islower(static_cast<unsigned char>(c)) || c == '-' || c == '.';
+  });
+  return plain && !name.empty() ? absl::OkStatus() : bad;
+}
+
+// What the page has to know before it asks for anything.
+std::shared_ptr<const SiteFile> Settings(const std::vector<std::string>& upload_origins) {
+  auto file = std::make_shared<SiteFile>();
+  file->path = "page.json";
+  file->media_type = MediaTypeOf(file->path).type;
+  file->policy = kSettingsPolicy;
+  file->cache_control = "no-cache";
+  file->modified = absl::Now();
+  file->plain = Represent(nlohmann::json{{"uploadOrigins", upload_origins}}.dump());
+  return file;
+}
+
 }  // namespace
 
 absl::Status MountStaticSite(http::Router& router, const std::string& folder,
-                             const StaticSiteLimits& limits) {
-  SR_ASSIGN_OR_RETURN(const auto files, LoadAll(folder, limits));
+                             const StaticSiteLimits& limits,
+                             const std::vector<std::string>& upload_origins) {
+  std::string allowed;
+  for (const std::string& origin : upload_origins) {
+    SR_RETURN_IF_ERROR(CheckOriginName(origin));
+    absl::StrAppend(&allowed, " ", origin);
+  }
+  SR_ASSIGN_OR_RETURN(const auto files,
+                      LoadAll(folder, limits, absl::Substitute(kPagePolicy, allowed)));
+  SR_RETURN_IF_ERROR(Mount(router, "/page.json", Settings(upload_origins)));
   bool has_index = false;
   for (const auto& file : files) {
     SR_RETURN_IF_ERROR(Mount(router, "/" + file->path, file));

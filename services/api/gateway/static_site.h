@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "services/common/http/router.h"
@@ -28,7 +29,13 @@ struct StaticSiteLimits {
 // NOT_FOUND (WEB_ROOT_MISSING: no such folder, or no index.html in it), INVALID_ARGUMENT
 // (WEB_ROOT_NAME: a name with other characters than A-Z a-z 0-9 . _ -, or neither a file nor a
 // folder, symbolic links included), OUT_OF_RANGE (WEB_ROOT_TOO_LARGE), UNAVAILABLE (unreadable).
+//
+// `upload_origins`: where the page may send large files, besides its own origin. Its policy allows
+// these and no others; /page.json tells them to the page: {"uploadOrigins":["https://…"]}. Each is
+// scheme://host[:port] as browsers write it (no path, wildcard, upper case, or port that the scheme
+// has anyway): INVALID_ARGUMENT (BAD_ORIGIN).
 absl::Status MountStaticSite(http::Router& router, const std::string& folder,
-                             const StaticSiteLimits& limits = {});
+                             const StaticSiteLimits& limits = {},
+                             const std::vector<std::string>& upload_origins = {});
 
 }  // namespace stockroom::api

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "services/api/handlers/analysis_bytes.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
@@ -60,9 +61,15 @@ void ToValue(const nlohmann::json& json, google::protobuf::Value* out) {
 
 // Discarded when the text is no JSON object.
 nlohmann::json ParseObject(const std::string& name, const std::string& text) {
-  auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_object()) return json;
-  LogWarning("a stored analysis result is no JSON object", {{"processor", name}});
+  bool too_deep = false;
+  const auto watch = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    too_deep = too_deep || depth > kDeepestAnalysis;
+    return !too_deep;
+  };
+  auto json = nlohmann::json::parse(text, watch, /*allow_exceptions=*/false);
+  if (json.is_object() && !too_deep) return json;
+  LogWarning("a stored analysis result is no JSON object, or nested too deeply",
+             {{"processor", name}});
   return nlohmann::json(nlohmann::json::value_t::discarded);
 }
 
@@ -71,14 +78,6 @@ void ToMessage(const std::map<std::string, std::string>& analysis, google::proto
     const nlohmann::json json = ParseObject(name, text);
     if (!json.is_discarded()) ToValue(json, &(*out->mutable_fields())[name]);
   }
-}
-
-std::string ThumbHashOf(const std::map<std::string, std::string>& analysis) {
-  const auto it = analysis.find("thumbhash");
-  if (it == analysis.end()) return "";
-  const nlohmann::json json = ParseObject(it->first, it->second);
-  if (json.is_discarded() || !json.contains("base64") || !json["base64"].is_string()) return "";
-  return json["base64"].get<std::string>();
 }
 
 const std::map<std::string, DescribedField>& FieldsByName() {
@@ -118,6 +117,21 @@ absl::StatusOr<Description> Describe(const Message& message) {
   return d;
 }
 
+absl::StatusOr<absl::Duration> WaitTimeoutOf(int32_t milliseconds) {
+  if (milliseconds < 0 || milliseconds > kMaxWaitMs) {
+    return InvalidField("wait_timeout_ms", "expected 0 to " + std::to_string(kMaxWaitMs));
+  }
+  return absl::Milliseconds(milliseconds == 0 ? kDefaultWaitMs : milliseconds);
+}
+
+// What `hex` stands for; it may be empty.
+absl::StatusOr<std::string> BytesOf(const char* field, const std::string& hex, size_t size) {
+  if (hex.empty()) return hex;
+  absl::StatusOr<std::string> bytes = FromHex(hex);
+  if (bytes.ok() && bytes->size() == size) return bytes;
+  return InvalidField(field, "expected " + std::to_string(2 * size) + " lower-case hex digits");
+}
+
 }  // namespace
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time) {
@@ -136,6 +150,12 @@ absl::StatusOr<absl::Time> TimeOf(std::string_view field, const google::protobuf
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
 
+std::string ThumbHashOf(const std::map<std::string, std::string>& analysis) {
+  const auto it = analysis.find("thumbhash");
+  if (it == analysis.end()) return "";
+  return TextInResult(it->second, "base64").value_or("");
+}
+
 void ToMessage(const Image& image, v1::ImageView view, v1::Image* out) {
   out->set_id(image.id);
   out->set_owner(image.owner);
@@ -149,7 +169,8 @@ void ToMessage(const Image& image, v1::ImageView view, v1::Image* out) {
   out->set_state(static_cast<v1::State>(image.state));
   out->set_failure_reason(image.failure_reason);
   out->set_filename(image.filename);
-  out->set_sha256(image.sha256.hex());
+  // Of one that is UPLOADING only what was announced.
+  if (image.sha256 != Digest()) out->set_sha256(image.sha256.hex());
   out->set_md5(ToHex(image.md5));
   out->set_size_bytes(image.size_bytes);
   out->set_width(image.facts.width);
@@ -165,7 +186,9 @@ void ToMessage(const Image& image, v1::ImageView view, v1::Image* out) {
   for (const Rendition& rendition : image.renditions) {
     ToMessage(rendition, image.id, out->add_renditions());
   }
-  out->set_original_url("/i/" + image.id + "/original");
+  if (image.state != ImageState::kUploading) {
+    out->set_original_url("/i/" + image.id + "/original");
+  }
   *out->mutable_create_time() = ToTimestamp(image.create_time);
   *out->mutable_update_time() = ToTimestamp(image.update_time);
   out->set_revision(image.revision);
@@ -181,12 +204,36 @@ absl::StatusOr<UploadRequest> FromHeader(const v1::UploadHeader& header) {
     if (!digest.ok()) return InvalidField("sha256", Sv(digest.status().message()));
     request.expected_sha256 = *digest;
   }
-  if (header.wait_timeout_ms() < 0 || header.wait_timeout_ms() > kMaxWaitMs) {
-    return InvalidField("wait_timeout_ms", "expected 0 to " + std::to_string(kMaxWaitMs));
-  }
-  const int wait_ms = header.wait_timeout_ms() == 0 ? kDefaultWaitMs : header.wait_timeout_ms();
-  request.wait_timeout = absl::Milliseconds(wait_ms);
+  SR_ASSIGN_OR_RETURN(request.wait_timeout, WaitTimeoutOf(header.wait_timeout_ms()));
   return request;
+}
+
+absl::StatusOr<AnnounceRequest> FromMessage(const v1::CreateUploadRequest& request) {
+  AnnounceRequest announced{.size_bytes = request.size_bytes(),
+                            .content_type = request.content_type(),
+                            .filename = request.filename(),
+                            .expires_in = absl::Seconds(request.expires_in_seconds()),
+                            .allow_duplicate = request.allow_duplicate()};
+  SR_ASSIGN_OR_RETURN(announced.described, Describe(request));
+  if (!request.sha256().empty()) {
+    absl::StatusOr<Digest> digest = Digest::FromHex(request.sha256());
+    if (!digest.ok()) return InvalidField("sha256", Sv(digest.status().message()));
+    announced.sha256 = *digest;
+  }
+  SR_ASSIGN_OR_RETURN(announced.md5, BytesOf("md5", request.md5(), 16));
+  SR_ASSIGN_OR_RETURN(const std::string crc, BytesOf("crc32c", request.crc32c(), 4));
+  if (!crc.empty()) {
+    uint32_t value = 0;
+    for (const char byte : crc) value = value << 8 | static_cast<unsigned char>(byte);
+    announced.crc32c = value;
+  }
+  return announced;
+}
+
+absl::StatusOr<CompleteRequest> FromMessage(const v1::CompleteUploadRequest& request) {
+  CompleteRequest complete{.id = request.id(), .wait = request.wait()};
+  SR_ASSIGN_OR_RETURN(complete.wait_timeout, WaitTimeoutOf(request.wait_timeout_ms()));
+  return complete;
 }
 
 absl::StatusOr<Description> DescriptionOf(const v1::Image& image) { return Describe(image); }

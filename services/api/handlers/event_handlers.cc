@@ -1,7 +1,5 @@
 #include "services/api/handlers/event_handlers.h"
 
-#include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "services/api/domain/validation.h"
@@ -10,9 +8,6 @@
 
 namespace stockroom::api {
 namespace {
-
-constexpr const char* kTypes[] = {kImageCreated, kImageUpdated, kImageReady, kImageFailed,
-                                  kImageDeleted};
 
 void ToMessage(const Event& event, v1::Event* out) {
   out->set_position(event.position);
@@ -49,12 +44,7 @@ absl::StatusOr<std::shared_ptr<EventWatch>> EventHandlers::Watch(const Principal
                                                                  const v1::WatchRequest& request) {
   WatchFilter filter;
   for (const std::string& type : request.types()) {
-    if (std::find(std::begin(kTypes), std::end(kTypes), type) == std::end(kTypes)) {
-      return InvalidField("types",
-                          "\"" + type +
-                              "\" is no event type; there are image.created, image.updated, "
-                              "image.ready, image.failed and image.deleted");
-    }
+    SR_RETURN_IF_ERROR(CheckEventType(type));
     filter.types.insert(type);
   }
   if (!request.image_id().empty()) {

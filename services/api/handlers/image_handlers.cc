@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "services/api/domain/await_processed.h"
 #include "services/api/handlers/add_unary.h"
 #include "services/api/handlers/convert.h"
 #include "services/api/handlers/fingerprint.h"

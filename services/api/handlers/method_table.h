@@ -23,6 +23,8 @@ struct UnaryMethod {
   const google::protobuf::MethodDescriptor* descriptor = nullptr;
   // May wait for SQL or other threads: must run on an executor.
   bool blocking = true;
+  // What the call may take, where that is more than others may; zero: as those.
+  absl::Duration timeout = absl::ZeroDuration();
   // `request` is of the method's input type, the answer of its output type.
   std::function<absl::StatusOr<MessagePtr>(const CallContext&, const Principal&,
                                            const google::protobuf::Message& request)>
@@ -32,6 +34,17 @@ struct UnaryMethod {
   std::function<void(const CallContext&, const google::protobuf::Message& request,
                      absl::AnyInvocable<void(absl::Status)> ready)>
       prepare;
+};
+
+// A unary RPC that waits for others for long: it takes no thread meanwhile. Never blocks; `done`
+// runs once, on any thread, and must not block.
+struct AsyncMethod {
+  const google::protobuf::MethodDescriptor* descriptor = nullptr;
+  // What the call may take, where that is more than others may; zero: as those.
+  absl::Duration timeout = absl::ZeroDuration();
+  std::function<void(const CallContext&, const Principal&, const google::protobuf::Message& request,
+                     absl::AnyInvocable<void(absl::StatusOr<MessagePtr>)> done)>
+      start;
 };
 
 // One running upload. At most one operation at a time; destroying it before Finish has called back
@@ -75,15 +88,18 @@ struct ResponseStreamMethod {
 class MethodTable {
  public:
   UnaryMethod& Add(UnaryMethod method) { return unary_.emplace_back(std::move(method)); }
+  void Add(AsyncMethod method) { async_.push_back(std::move(method)); }
   void Add(StreamedMethod method) { streamed_.push_back(std::move(method)); }
   void Add(ResponseStreamMethod method) { response_streams_.push_back(std::move(method)); }
 
   const std::vector<UnaryMethod>& unary() const { return unary_; }
+  const std::vector<AsyncMethod>& async() const { return async_; }
   const std::vector<StreamedMethod>& streamed() const { return streamed_; }
   const std::vector<ResponseStreamMethod>& response_streams() const { return response_streams_; }
 
  private:
   std::vector<UnaryMethod> unary_;
+  std::vector<AsyncMethod> async_;
   std::vector<StreamedMethod> streamed_;
   std::vector<ResponseStreamMethod> response_streams_;
 };

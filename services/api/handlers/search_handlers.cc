@@ -1,82 +1,68 @@
 #include "services/api/handlers/search_handlers.h"
 
-#include <algorithm>
-#include <iterator>
+#include <google/protobuf/arena.h>
+
 #include <string>
 #include <vector>
 
 #include "services/api/handlers/add_unary.h"
 #include "services/api/handlers/convert.h"
+#include "services/api/handlers/search_messages.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::api {
 namespace {
 
-constexpr int kDefaultPage = 50;
-constexpr int kMaxPage = 500;
-
-struct NamedField {
-  const char* name;
-  FacetField field;
-};
-constexpr NamedField kFields[] = {{"tag", FacetField::kTag},
-                                  {"format", FacetField::kFormat},
-                                  {"license", FacetField::kLicense},
-                                  {"year", FacetField::kYear},
-                                  {"orientation", FacetField::kOrientation}};
-
-// Each at most once, so that a request can not ask for endless counting.
-absl::StatusOr<std::vector<FacetField>> FieldsOf(const v1::SearchImagesRequest& request) {
-  std::vector<FacetField> fields;
-  for (int i = 0; i < request.facets_size(); ++i) {
-    const std::string where = "facets[" + std::to_string(i) + "]";
-    const auto* named =
-        std::find_if(std::begin(kFields), std::end(kFields),
-                     [&](const NamedField& known) { return request.facets(i) == known.name; });
-    if (named == std::end(kFields)) {
-      return InvalidField(where, "expected tag, format, license, year or orientation");
-    }
-    if (std::find(fields.begin(), fields.end(), named->field) != fields.end()) {
-      return InvalidField(where, std::string(named->name) + " is asked for twice");
-    }
-    fields.push_back(named->field);
-  }
-  return fields;
-}
-
 v1::ImageView ViewOf(v1::ImageView asked) { return asked == v1::FULL ? v1::FULL : v1::BASIC; }
 
+v1::Suggestion::Kind KindOf(Suggestion::Kind kind) {
+  switch (kind) {
+    case Suggestion::Kind::kWord:
+      return v1::Suggestion::WORD;
+    case Suggestion::Kind::kTag:
+      return v1::Suggestion::TAG;
+    case Suggestion::Kind::kCamera:
+      return v1::Suggestion::CAMERA;
+  }
+  return v1::Suggestion::KIND_UNSPECIFIED;
+}
+
 }  // namespace
+
+bool SearchHandlers::IsCheap(const Principal& who, const v1::SearchImagesRequest& request) const {
+  const absl::StatusOr<SearchRequest> asked = SearchRequestOf(request);
+  return !asked.ok() || index_.IsCheap(who, *asked);
+}
 
 absl::Status SearchHandlers::SearchImages(const CallContext&, const Principal& who,
                                           const v1::SearchImagesRequest& request,
                                           v1::SearchImagesResponse* response) {
-  if (request.page_size() < 0 || request.page_size() > kMaxPage) {
-    return InvalidField("page_size", "expected 1 to " + std::to_string(kMaxPage));
-  }
-  SR_ASSIGN_OR_RETURN(const std::vector<FacetField> fields, FieldsOf(request));
+  SR_ASSIGN_OR_RETURN(const SearchRequest asked, SearchRequestOf(request));
+  // Before the search, which may know more by then.
   response->set_feed_position(position_.Get());
-  SR_ASSIGN_OR_RETURN(
-      const SearchResult result,
-      index_.Search(who,
-                    {.query = request.q(),
-                     .page_size = request.page_size() == 0 ? kDefaultPage : request.page_size(),
-                     .page_token = request.page_token(),
-                     .facets = fields}));
-  for (const auto& image : result.images) {
-    ToMessage(*image, ViewOf(request.view()), response->add_images());
-  }
-  for (int i = 0; i < request.facets_size(); ++i) {
-    v1::Facet* facet = response->add_facets();
-    facet->set_field(request.facets(i));
-    for (const FacetValue& value : result.facets[i]) {
-      v1::FacetValue* out = facet->add_values();
-      out->set_value(value.value);
-      out->set_count(value.count);
+  SR_ASSIGN_OR_RETURN(const SearchResult result, index_.Search(who, asked));
+  FillAnswer(request, asked, result, response);
+  if (asked.fetch == Fetch::kIds) return absl::OkStatus();
+  std::string scratch;
+  for (const SearchHit& hit : result.hits) {
+    const std::string_view bytes = ImageBytes(hit, asked.fetch, scratch);
+    if (!response->add_images()->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      return absl::DataLossError("a stored image can not be read: " + hit.id);
     }
   }
-  response->set_next_page_token(result.next_page_token);
-  response->set_total(result.total);
+  return absl::OkStatus();
+}
+
+absl::Status SearchHandlers::SearchImagesInBytes(const CallContext&, const Principal& who,
+                                                 const v1::SearchImagesRequest& request,
+                                                 std::string* response) {
+  SR_ASSIGN_OR_RETURN(const SearchRequest asked, SearchRequestOf(request));
+  google::protobuf::Arena arena;
+  auto* rest = google::protobuf::Arena::CreateMessage<v1::SearchImagesResponse>(&arena);
+  rest->set_feed_position(position_.Get());
+  SR_ASSIGN_OR_RETURN(const SearchResult result, index_.Search(who, asked));
+  FillAnswer(request, asked, result, rest);
+  *response = SerialiseAnswer(asked, result, *rest);
   return absl::OkStatus();
 }
 
@@ -88,7 +74,7 @@ absl::Status SearchHandlers::Suggest(const CallContext&, const Principal& who,
   for (const Suggestion& suggestion : suggestions) {
     v1::Suggestion* out = response->add_suggestions();
     out->set_text(suggestion.text);
-    out->set_kind(suggestion.is_tag ? v1::Suggestion::TAG : v1::Suggestion::WORD);
+    out->set_kind(KindOf(suggestion.kind));
     out->set_count(suggestion.count);
   }
   return absl::OkStatus();

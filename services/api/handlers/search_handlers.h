@@ -1,6 +1,7 @@
 // stockroom.v1.SearchService as plain functions. Errors are listed in the proto.
 #pragma once
 
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -20,14 +21,21 @@ class SearchHandlers {
                      FeedPosition::Done ready) {
     position_.Wait(request.at_least_position(), context, std::move(ready));
   }
+  // The index is not that far yet.
+  bool MustWait(const v1::SearchImagesRequest& request) const {
+    return request.at_least_position() > position_.Get();
+  }
+  // Fit for a gRPC reaction: answered, or refused, at once.
+  bool IsCheap(const Principal& who, const v1::SearchImagesRequest& request) const;
+
   // After AwaitPosition. Memory only.
   absl::Status SearchImages(const CallContext& context, const Principal& who,
                             const v1::SearchImagesRequest& request,
                             v1::SearchImagesResponse* response);
-  // Not for a gRPC reaction: the index is not that far yet, or there are facets to count.
-  bool MustWait(const v1::SearchImagesRequest& request) const {
-    return request.at_least_position() > position_.Get() || request.facets_size() > 0;
-  }
+  // The same answer as the bytes of its message, without a message for each image: those are
+  // handed on as the index holds them.
+  absl::Status SearchImagesInBytes(const CallContext& context, const Principal& who,
+                                   const v1::SearchImagesRequest& request, std::string* response);
 
   // Never blocks.
   absl::Status Suggest(const CallContext& context, const Principal& who,

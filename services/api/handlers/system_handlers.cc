@@ -28,6 +28,13 @@ absl::Status SystemHandlers::GetServerInfo(const CallContext&, const Principal& 
     out->set_running(worker.running);
     out->set_draining(worker.draining);
     out->set_version(worker.version);
+    for (const WorkerEngine& engine : worker.engines) {
+      v1::Engine& made = *out->add_engines();
+      made.set_program(engine.program);
+      made.set_libvips(engine.libvips);
+      made.mutable_reads()->Add(engine.reads.begin(), engine.reads.end());
+      made.mutable_writes()->Add(engine.writes.begin(), engine.writes.end());
+    }
   }
   response->set_index_images(index_.size());
   return absl::OkStatus();

@@ -3,11 +3,13 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/random/random.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
+#include "services/common/base/status.h"
 
 namespace stockroom::api {
 namespace {
@@ -19,6 +21,8 @@ constexpr int kLeaseBatch = 32;
 // Enough to know that there is work for everybody.
 constexpr int kCountLimit = 1000;
 constexpr int kRecordTries = 6;
+// While hashes come in one by one.
+constexpr int kListTries = 10;
 // How long a drain waits for the database to take the last results.
 constexpr absl::Duration kRecordLimit = absl::Seconds(10);
 
@@ -79,6 +83,7 @@ void JobDispatcher::Drain(absl::Duration limit) {
     while (looking_) idle_.Wait(mu_);
   }
   workers_.Drain(limit);  // every running job has its outcome now
+  if (options_.screening != nullptr) options_.screening->Stop();
   {
     MutexLock lock(mu_);
     const absl::Time end = absl::Now() + kRecordLimit;
@@ -122,7 +127,8 @@ void JobDispatcher::EndLook() {
 // Background jobs never get the last quarter of what this api may run, so that a photograph that
 // somebody waits for finds a place at once.
 LeaseRequest JobDispatcher::NextLease(int waiting) {
-  const int credits = workers_.Credits();
+  const bool saturated = options_.screening != nullptr && options_.screening->saturated();
+  const int credits = saturated ? 0 : workers_.Credits();
   MutexLock lock(mu_);
   int background = 0;
   for (const auto& [id, running] : running_) {
@@ -169,20 +175,45 @@ void JobDispatcher::Send(const LeasedJob& leased) {
     running_[leased.job.id] = {leased.job, clock_.Now() + options_.lease / 3};
     running_gauge_.Set(static_cast<int64_t>(running_.size()));
   }
+  if (!leased.image.work_plan.empty()) options_.before_anew(leased.image);
   WorkAssignment work{.request_id = CleanRequestId(leased.job.request_id),
                       .image_id = leased.image.id,
                       .original = leased.image.sha256,
                       .original_size = leased.image.size_bytes,
                       .presets = options_.presets,
+                      .ladder = options_.ladder,
+                      .watermarks = options_.watermarks,
                       .max_pixels = options_.max_pixels,
                       .deadline = options_.job_deadline};
   LogDebug("job sent", {{"image", leased.image.id}, {"attempt", leased.job.attempt}},
            work.request_id);
-  workers_.Submit(std::move(work), [this, job = leased.job](WorkOutcome outcome) {
-    auto record = [this, job, outcome = std::move(outcome)] { Record(job, outcome, 1); };
-    // During shutdown nobody records: the lease runs out, or the next start ends it.
-    if (!executor_.SubmitAdmitted(std::move(record))) Forget(job);
-  });
+  workers_.Submit(std::move(work),
+                  [this, leased](WorkOutcome outcome) { Screen(leased, std::move(outcome)); });
+}
+
+void JobDispatcher::Screen(const LeasedJob& leased, WorkOutcome outcome) {
+  Screening* const screening = options_.screening;
+  if (outcome.kind != WorkOutcome::Kind::kDone || screening == nullptr ||
+      !screening->MustAsk(leased.image)) {
+    return QueueRecord(leased.job, std::move(outcome));
+  }
+  // The lease is renewed meanwhile, as while the worker had it.
+  const auto shared = std::make_shared<WorkOutcome>(std::move(outcome));
+  screening->Ask(leased.image, shared->result, leased.job.request_id,
+                 [this, job = leased.job, shared](absl::StatusOr<std::optional<Finding>> finding) {
+                   if (finding.ok()) {
+                     shared->result.finding = *std::move(finding);
+                   } else {
+                     shared->kind = WorkOutcome::Kind::kNotBegun;
+                   }
+                   QueueRecord(job, std::move(*shared));
+                 });
+}
+
+void JobDispatcher::QueueRecord(const Job& job, WorkOutcome outcome) {
+  auto record = [this, job, outcome = std::move(outcome)] { Record(job, outcome, 1); };
+  // During shutdown nobody records: the lease runs out, or the next start ends it.
+  if (!executor_.SubmitAdmitted(std::move(record))) Forget(job);
 }
 
 void JobDispatcher::RenewLeases() {
@@ -226,9 +257,7 @@ absl::Status JobDispatcher::RecordOnce(const Job& job, const WorkOutcome& outcom
   const JobRef ref{job.id, job.token};
   switch (outcome.kind) {
     case WorkOutcome::Kind::kDone: {
-      ProcessingResult result = outcome.result;
-      result.work_plan = options_.work_plan;
-      const absl::Status status = store_.CompleteJob(ref, result, clock_.Now()).status();
+      const absl::Status status = Complete(ref, outcome);
       if (status.ok()) done_total_.Add();
       return status;
     }
@@ -247,6 +276,19 @@ absl::Status JobDispatcher::RecordOnce(const Job& job, const WorkOutcome& outcom
       return GiveBackOrFail(job, outcome);
   }
   return absl::InternalError("unknown outcome");
+}
+
+// Again with a newer block list, as often as one comes in meanwhile.
+absl::Status JobDispatcher::Complete(const JobRef& ref, const WorkOutcome& outcome) {
+  for (int tries = 1;; ++tries) {
+    ProcessingResult result = outcome.result;
+    result.work_plan = options_.work_plan;
+    if (options_.screening != nullptr) SR_RETURN_IF_ERROR(options_.screening->Check(result));
+    const absl::Status status = store_.CompleteJob(ref, result, clock_.Now()).status();
+    const bool again = DetailsOf(status).reason == kBlockListChanged;
+    if (!again || options_.screening == nullptr || tries == kListTries) return status;
+    SR_RETURN_IF_ERROR(options_.screening->Refresh());
+  }
 }
 
 absl::Status JobDispatcher::GiveBackOrFail(const Job& job, const WorkOutcome& outcome) {

@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "services/api/domain/metadata_store.h"
+#include "services/api/domain/screening.h"
 #include "services/api/domain/worker_pool.h"
 #include "services/common/base/clock.h"
 #include "services/common/base/executor.h"
@@ -24,9 +25,13 @@ class JobDispatcher {
   struct Options {
     std::string holder;  // this api process, for operators who look at leases
     std::vector<NamedRecipe> presets;
+    std::vector<int> ladder;                   // common/recipe/ladder.h
+    std::vector<WatermarkPicture> watermarks;  // those that the presets name
     // Recorded with each result (ProcessingResult::work_plan).
     std::string work_plan;
     int64_t max_pixels = 0;
+    // Runs before an image that was processed before is processed anew, on a thread that may block.
+    std::function<void(const Image&)> before_anew = [](const Image&) {};
     // Longest that one image may take on a worker, fetching and storing included.
     absl::Duration job_deadline = absl::Seconds(60);
     // Must outlast a few missed renewals; a dead api's jobs wait this long for another api.
@@ -41,6 +46,8 @@ class JobDispatcher {
     // Attempts in all. With the longest pause of 5 minutes between tries this rides out a working
     // day without file server.
     int max_attempts = 100;
+    // Looks at results before they are recorded. Drain stops it. May be null: nobody does.
+    Screening* screening = nullptr;
   };
   JobDispatcher(Options options, MetadataStore& store, WorkerPool& workers, Executor& executor,
                 TimerQueue& timers, Clock& clock, Metrics& metrics);
@@ -72,6 +79,10 @@ class JobDispatcher {
   void LookForWork();
   LeaseRequest NextLease(int waiting);
   void Send(const LeasedJob& leased);
+  // Without blocking: asks the moderator if that is needed, then records.
+  void Screen(const LeasedJob& leased, WorkOutcome outcome);
+  void QueueRecord(const Job& job, WorkOutcome outcome);
+  absl::Status Complete(const JobRef& ref, const WorkOutcome& outcome);
   void RenewLeases();
   void Record(const Job& job, const WorkOutcome& outcome, int tries);
   absl::Status RecordOnce(const Job& job, const WorkOutcome& outcome);

@@ -23,7 +23,7 @@ absl::Status InsertEventRow(Db& db, const char* type, const Image& image, absl::
           "INSERT INTO events (id, type, image_id, revision, time, owner, visibility) "
           "VALUES (?, ?, ?, ?, ?, ?, ?)")
       .Bind(NewUuidV7(now), type, image.id, image.revision, absl::ToUnixMicros(now), image.owner,
-            static_cast<int>(image.described.visibility))
+            static_cast<int>(SeenAs(image)))
       .Run();
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <exception>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/functional/function_ref.h"
@@ -16,7 +17,11 @@
 #include "services/api/metadata/mysql_feed.h"
 #include "services/api/metadata/mysql_job_sql.h"
 #include "services/api/metadata/mysql_migrate.h"
+#include "services/api/metadata/mysql_moderation_sql.h"
 #include "services/api/metadata/mysql_pool.h"
+#include "services/api/metadata/mysql_snapshot.h"
+#include "services/api/metadata/sql_moderation_store.h"
+#include "services/api/metadata/sql_popularity_store.h"
 #include "services/api/metadata/sql_webhook_store.h"
 #include "services/api/metadata/store_transactions.h"
 #include "services/common/base/log.h"
@@ -25,8 +30,6 @@
 namespace stockroom::api {
 namespace {
 
-// Rows of one page: the connector holds a whole answer in memory.
-constexpr int kSnapshotPage = 500;
 // Values in one IN list.
 constexpr size_t kInList = 32;
 #define SR_IN_LIST "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -132,6 +135,16 @@ class MysqlStore final : public MetadataStore {
                                            const std::function<absl::Status(const Image&)>& check,
                                            const std::optional<IdempotentWrite>& once) override {
     return Change([&](MysqlWrite& write) { return DeleteImageIn(write, id, now, check, once); });
+  }
+
+  absl::StatusOr<int> ImportImages(std::span<const ArchivedImage> images, absl::Time now) override {
+    SR_RETURN_IF_ERROR(CheckArchived(images));
+    int64_t event = 0;
+    SR_ASSIGN_OR_RETURN(
+        const int imported,
+        Write<int>([&](MysqlWrite& write) { return ImportImagesIn(write, images, now); }, &event));
+    if (imported > 0) Settle(event);
+    return imported;
   }
 
   absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) override {
@@ -261,12 +274,11 @@ class MysqlStore final : public MetadataStore {
 
   absl::StatusOr<int64_t> Snapshot(
       const std::function<absl::Status(std::vector<Image>)>& visit) override {
-    SR_ASSIGN_OR_RETURN(MysqlPool::Lease lease, pool_.Take());
-    MysqlConnection& db = lease.db();
-    SR_RETURN_IF_ERROR(db.BeginSnapshot());
-    const absl::StatusOr<int64_t> position = VisitAll(db, visit);
-    db.Rollback();
-    return position;
+    return VisitImages(pool_, SnapshotReaders(), visit);
+  }
+
+  absl::StatusOr<std::string> CatalogueId() override {
+    return Read<std::string>([](MysqlConnection& db) { return ReadCatalogueId(db); });
   }
 
   absl::StatusOr<bool> TakeLease(const std::string& name, const std::string& holder, absl::Time now,
@@ -285,6 +297,9 @@ class MysqlStore final : public MetadataStore {
 
   ApiKeyStore& api_keys() override { return api_keys_; }
   WebhookStore& webhooks() override { return webhooks_; }
+  ModerationStore& moderation() override { return moderation_; }
+  PopularityStore& popularity() override { return popularity_; }
+  UploadStore& uploads() override { return uploads_; }
 
   void SetCommitListener(std::function<void()> listener) override {
     listener_ = std::move(listener);
@@ -312,6 +327,14 @@ class MysqlStore final : public MetadataStore {
       if (result.ok() || !lease.db().broken() || attempt == 2) return result;
       retries_total_.Add();
     }
+  }
+
+  absl::StatusOr<ChangedImage> Change(absl::FunctionRef<absl::StatusOr<Image>(MysqlWrite&)> work) {
+    ChangedImage changed;
+    int64_t event = 0;
+    SR_ASSIGN_OR_RETURN(changed.image, Write<Image>(work, &event));
+    changed.feed_position = Settle(event);
+    return changed;
   }
 
  private:
@@ -357,14 +380,6 @@ class MysqlStore final : public MetadataStore {
     return Transact(work, nullptr);
   }
 
-  absl::StatusOr<ChangedImage> Change(absl::FunctionRef<absl::StatusOr<Image>(MysqlWrite&)> work) {
-    ChangedImage changed;
-    int64_t event = 0;
-    SR_ASSIGN_OR_RETURN(changed.image, Write<Image>(work, &event));
-    changed.feed_position = Settle(event);
-    return changed;
-  }
-
   // Position of the call's event, which is committed; without one, a position by which every event
   // is numbered that the call can have seen. 0 if the database is away.
   int64_t Settle(int64_t event) {
@@ -402,22 +417,10 @@ class MysqlStore final : public MetadataStore {
     return NumberLeftovers().value_or(false);
   }
 
-  static absl::StatusOr<int64_t> VisitAll(
-      MysqlConnection& db, const std::function<absl::Status(std::vector<Image>)>& visit) {
-    SR_ASSIGN_OR_RETURN(const FeedRange range, ReadFeedRange(db));
-    std::string after;
-    for (;;) {
-      std::vector<Image> page;
-      {
-        MysqlQuery rows =
-            db.Query("SELECT " SR_IMAGE_COLUMNS " FROM images WHERE id > ? ORDER BY id LIMIT ?");
-        rows.Bind(after, kSnapshotPage);
-        SR_ASSIGN_OR_RETURN(page, ReadImageRows(rows));
-      }
-      if (page.empty()) return range.last;
-      after = page.back().id;
-      SR_RETURN_IF_ERROR(visit(std::move(page)));
-    }
+  // As many as there are cores to turn rows into images; most connections are left to the calls.
+  int SnapshotReaders() const {
+    const int cores = static_cast<int>(std::thread::hardware_concurrency());
+    return std::clamp(std::min(cores, options_.connections / 2), 1, 4);
   }
 
   const MysqlOptions options_;
@@ -428,6 +431,9 @@ class MysqlStore final : public MetadataStore {
   std::atomic<int64_t> next_orphan_look_{0};
   std::function<void()> listener_;
   SqlApiKeys<MysqlStore> api_keys_{*this};
+  SqlModerationStore<MysqlStore> moderation_{*this};
+  SqlPopularityStore<MysqlStore> popularity_{*this};
+  SqlUploadStore<MysqlStore> uploads_{*this};
   using Work = absl::FunctionRef<absl::Status(MysqlConnection&)>;
   SqlWebhookStore<MysqlConnection> webhooks_{
       [this](Work work) {

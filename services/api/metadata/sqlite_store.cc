@@ -15,10 +15,13 @@
 #include "services/api/metadata/file_lock.h"
 #include "services/api/metadata/image_rows.h"
 #include "services/api/metadata/key_rows.h"
+#include "services/api/metadata/sql_moderation_store.h"
+#include "services/api/metadata/sql_popularity_store.h"
 #include "services/api/metadata/sql_webhook_store.h"
 #include "services/api/metadata/sqlite_events.h"
 #include "services/api/metadata/sqlite_job_sql.h"
 #include "services/api/metadata/sqlite_migrate.h"
+#include "services/api/metadata/sqlite_moderation_sql.h"
 #include "services/api/metadata/sqlite_readers.h"
 #include "services/api/metadata/sqlite_writer.h"
 #include "services/api/metadata/store_transactions.h"
@@ -87,6 +90,11 @@ class SqliteStore final : public MetadataStore {
                                            const std::function<absl::Status(const Image&)>& check,
                                            const std::optional<IdempotentWrite>& once) override {
     return Change([&](SqliteWrite& write) { return DeleteImageIn(write, id, now, check, once); });
+  }
+
+  absl::StatusOr<int> ImportImages(std::span<const ArchivedImage> images, absl::Time now) override {
+    SR_RETURN_IF_ERROR(CheckArchived(images));
+    return Write<int>([&](SqliteWrite& write) { return ImportImagesIn(write, images, now); });
   }
 
   absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) override {
@@ -209,6 +217,10 @@ class SqliteStore final : public MetadataStore {
     return range.last;
   }
 
+  absl::StatusOr<std::string> CatalogueId() override {
+    return Read<std::string>([](SqliteConnection& db) { return ReadCatalogueId(db); });
+  }
+
   absl::StatusOr<bool> TakeLease(const std::string& name, const std::string& holder, absl::Time now,
                                  absl::Duration ttl) override {
     return Write<bool>(
@@ -220,6 +232,9 @@ class SqliteStore final : public MetadataStore {
 
   ApiKeyStore& api_keys() override { return api_keys_; }
   WebhookStore& webhooks() override { return webhooks_; }
+  ModerationStore& moderation() override { return moderation_; }
+  PopularityStore& popularity() override { return popularity_; }
+  UploadStore& uploads() override { return uploads_; }
 
   void SetCommitListener(std::function<void()> listener) override {
     writer_.SetCommitListener(std::move(listener));
@@ -242,7 +257,6 @@ class SqliteStore final : public MetadataStore {
     return work(reading->db());
   }
 
- private:
   absl::StatusOr<ChangedImage> Change(absl::FunctionRef<absl::StatusOr<Image>(SqliteWrite&)> work) {
     return Write<ChangedImage>([&](SqliteWrite& write) -> absl::StatusOr<ChangedImage> {
       ChangedImage changed;
@@ -252,6 +266,7 @@ class SqliteStore final : public MetadataStore {
     });
   }
 
+ private:
   // Within a transaction that writes, and so after its own event.
   static absl::StatusOr<int64_t> LastPosition(SqliteWrite& write) {
     SR_ASSIGN_OR_RETURN(const FeedRange range, ReadFeedRange(write.db));
@@ -262,6 +277,9 @@ class SqliteStore final : public MetadataStore {
   SqliteWriter writer_;
   const std::unique_ptr<SqliteReaders> readers_;
   SqlApiKeys<SqliteStore> api_keys_{*this};
+  SqlModerationStore<SqliteStore> moderation_{*this};
+  SqlPopularityStore<SqliteStore> popularity_{*this};
+  SqlUploadStore<SqliteStore> uploads_{*this};
   using Work = absl::FunctionRef<absl::Status(SqliteConnection&)>;
   SqlWebhookStore<SqliteConnection> webhooks_{
       [this](Work work) -> absl::Status {

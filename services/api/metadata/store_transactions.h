@@ -25,7 +25,9 @@
 #include "services/api/metadata/image_rows.h"
 #include "services/api/metadata/job_rows.h"
 #include "services/api/metadata/key_rows.h"
+#include "services/api/metadata/moderation_rows.h"
 #include "services/api/metadata/transitions.h"
+#include "services/api/metadata/upload_rows.h"
 #include "services/common/base/status.h"
 
 namespace stockroom::api {
@@ -56,10 +58,9 @@ absl::StatusOr<std::optional<Image>> FindTwinIn(Tx& tx, const Image& image) {
   return *std::move(twin);
 }
 
-// The position is the store's to fill in.
 template <typename Tx>
-absl::StatusOr<CreatedImage> CreateImageIn(Tx& tx, const NewImage& created, const Image& image,
-                                           absl::Time now) {
+absl::StatusOr<CreatedImage> MakeImageIn(Tx& tx, const NewImage& created, const Image& image,
+                                         absl::Time now) {
   const EnqueueRequest job{.request_id = created.request_id};
   if (!created.allow_duplicate) {
     SR_ASSIGN_OR_RETURN(std::optional<Image> twin, FindTwinIn(tx, image));
@@ -87,6 +88,57 @@ absl::StatusOr<CreatedImage> CreateImageIn(Tx& tx, const NewImage& created, cons
   return CreatedImage{image, false};
 }
 
+// The position is the store's to fill in.
+template <typename Tx>
+absl::StatusOr<CreatedImage> CreateImageIn(Tx& tx, const NewImage& created, const Image& image,
+                                           absl::Time now) {
+  if (created.upload.empty()) return MakeImageIn(tx, created, image, now);
+  SR_ASSIGN_OR_RETURN(std::optional<CreatedImage> before,
+                      ClaimUploadRow(tx.db, created.upload, now));
+  if (before) return *std::move(before);
+  SR_ASSIGN_OR_RETURN(CreatedImage answer, MakeImageIn(tx, created, image, now));
+  SR_RETURN_IF_ERROR(NoteUploadImage(tx.db, created.upload, answer));
+  return answer;
+}
+
+// Whether it was put in: one that is there stays as it is. It claims no bytes: whoever uploads them
+// finds the row.
+template <typename Tx>
+absl::StatusOr<bool> ImportImageIn(Tx& tx, const ArchivedImage& archived, absl::Time now) {
+  const Image image = RestoredFrom(archived.image);
+  {
+    auto there = tx.db.Query("SELECT 1 FROM images WHERE id = ?");
+    if (there.Bind(image.id).Step()) return false;
+    SR_RETURN_IF_ERROR(there.status());
+  }
+  SR_RETURN_IF_ERROR(InsertImageRow(tx.db, image));
+  if (image.state == ImageState::kPending) {
+    SR_RETURN_IF_ERROR(InsertJobRow(tx.db, image.id, {.priority = JobPriority::kBackground}, now));
+  }
+  if (archived.approved || IsHidden(image.state)) {
+    SR_RETURN_IF_ERROR(NoteModerated(
+        tx.db, image,
+        archived.approved ? std::optional<int64_t>(kArchivedApproval) : std::nullopt));
+  }
+  SR_RETURN_IF_ERROR(tx.Append(kImageUpdated, image, now));
+  return true;
+}
+
+template <typename Tx>
+absl::StatusOr<int> ImportImagesIn(Tx& tx, std::span<const ArchivedImage> images, absl::Time now) {
+  int imported = 0;
+  bool visible = false;
+  for (const ArchivedImage& archived : images) {
+    SR_ASSIGN_OR_RETURN(const bool is_new, ImportImageIn(tx, archived, now));
+    imported += is_new ? 1 : 0;
+    visible = visible || (is_new && archived.image.state == ImageState::kReady);
+  }
+  // They were checked against a list that may have been another. Last, and as the only look at the
+  // list: those who hold it wait for nothing else.
+  if (visible) SR_RETURN_IF_ERROR(RestartSweepRow(tx.db));
+  return imported;
+}
+
 template <typename Tx>
 absl::StatusOr<Image> UpdateImageIn(Tx& tx, const std::string& id, absl::Time now,
                                     const std::function<absl::Status(Image&)>& edit,
@@ -107,6 +159,8 @@ absl::StatusOr<Image> DeleteImageIn(Tx& tx, const std::string& id, absl::Time no
   SR_RETURN_IF_ERROR(check(image));
   SR_RETURN_IF_ERROR(AnswerKeyRow(tx.db, once, image, false));
   SR_RETURN_IF_ERROR(tx.db.Query("DELETE FROM jobs WHERE image_id = ?").Bind(id).Run());
+  SR_RETURN_IF_ERROR(tx.db.Query("DELETE FROM moderated_images WHERE image_id = ?").Bind(id).Run());
+  SR_RETURN_IF_ERROR(tx.db.Query("DELETE FROM image_popularity WHERE image_id = ?").Bind(id).Run());
   SR_RETURN_IF_ERROR(tx.db.Query("DELETE FROM images WHERE id = ?").Bind(id).Run());
   Image deleted = image;
   ++deleted.revision;
@@ -114,13 +168,58 @@ absl::StatusOr<Image> DeleteImageIn(Tx& tx, const std::string& id, absl::Time no
   return image;
 }
 
+// The image, its event, and the decision with what is kept about it.
+template <typename Tx>
+absl::Status SaveModerated(Tx& tx, const Image& image, const Moderated& moderated,
+                           std::optional<int64_t> approved, absl::Time now) {
+  if (moderated.decision) {
+    SR_RETURN_IF_ERROR(NoteModerated(tx.db, image, approved));
+    SR_RETURN_IF_ERROR(InsertDecisionRow(tx.db, *moderated.decision));
+  }
+  return moderated.event == nullptr ? absl::OkStatus() : SaveIn(tx, image, moderated.event, now);
+}
+
+template <typename Tx>
+absl::StatusOr<Image> FlagVisibleIn(Tx& tx, const std::string& id, const Finding& finding,
+                                    absl::Time now, bool& flagged) {
+  SR_ASSIGN_OR_RETURN(Image image, tx.LockImage(id));
+  SR_ASSIGN_OR_RETURN(const std::optional<int64_t> approved, ApprovedRow(tx.db, id));
+  const Moderated done = BecomeFlagged(image, finding, approved, now);
+  SR_RETURN_IF_ERROR(SaveModerated(tx, image, done, std::nullopt, now));
+  flagged = done.event != nullptr;
+  return image;
+}
+
+template <typename Tx>
+absl::StatusOr<Image> DecideIn(Tx& tx, const std::string& id, const DecisionRequest& request,
+                               absl::Time now, const std::optional<IdempotentWrite>& once) {
+  SR_ASSIGN_OR_RETURN(Image image, tx.LockImage(id));
+  SR_ASSIGN_OR_RETURN(const Moderated done, BecomeDecided(image, request, now));
+  std::optional<int64_t> approved;
+  if (request.to == ImageState::kReady) {
+    SR_ASSIGN_OR_RETURN(approved, FenceList(tx.db));
+  }
+  SR_RETURN_IF_ERROR(AnswerKeyRow(tx.db, once, image, false));
+  SR_RETURN_IF_ERROR(SaveModerated(tx, image, done, approved, now));
+  return image;
+}
+
 template <typename Tx>
 absl::StatusOr<Image> CompleteJobIn(Tx& tx, const JobRef& job, const ProcessingResult& result,
                                     absl::Time now) {
   SR_ASSIGN_OR_RETURN(Image image, ImageOfHeldJob(tx.db, job));
-  BecomeReady(image, result, now);
+  // Held until the commit: a hash that comes in later finds this image when it is swept for.
+  SR_ASSIGN_OR_RETURN(const int64_t version, FenceList(tx.db));
+  if (result.block_list_version < version) {
+    return BlockListChanged(result.block_list_version, version);
+  }
+  std::optional<int64_t> approved;
+  if (result.finding) {
+    SR_ASSIGN_OR_RETURN(approved, ApprovedRow(tx.db, image.id));
+  }
+  const Moderated done = BecomeProcessed(image, result, approved, now);
   SR_RETURN_IF_ERROR(DeleteJobRow(tx.db, job.id));
-  SR_RETURN_IF_ERROR(SaveIn(tx, image, kImageReady, now));
+  SR_RETURN_IF_ERROR(SaveModerated(tx, image, done, std::nullopt, now));
   return image;
 }
 
@@ -185,19 +284,34 @@ absl::StatusOr<std::vector<Image>> ListImageRows(Db& db, const ListQuery& query)
                                      : std::numeric_limits<int64_t>::max();
   auto rows = db.Query("SELECT " SR_IMAGE_COLUMNS
                        " FROM images WHERE create_time <= ? AND (create_time < ? OR id < ?)"
-                       " AND (? = 1 OR visibility = ? OR owner = ?) AND state <> ?"
+                       " AND (? = 1 OR (visibility = ? AND state NOT IN (5, 6))"
+                       " OR (owner = ? AND (? = 1 OR state NOT IN (5, 6)))) AND state <> ?"
                        " ORDER BY create_time DESC, id DESC LIMIT ?");
   rows.Bind(before, before, query.after ? query.after->id : std::string(), query.all_owners ? 1 : 0,
-            static_cast<int>(Visibility::kPublic), query.viewer,
+            static_cast<int>(Visibility::kPublic), query.viewer, query.own_hidden ? 1 : 0,
             static_cast<int>(ImageState::kUploading), std::max(query.limit, 0));
   return ReadImageRows(rows);
 }
 
 template <typename Db>
 absl::StatusOr<Usage> ReadUsage(Db& db, const std::string& owner) {
-  auto sum = db.Query("SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM images WHERE owner = ?");
-  if (!sum.Bind(owner).Step()) return sum.status();
+  // One statement, so that an upload that is just being completed counts once.
+  auto sum = db.Query(
+      "SELECT SUM(number), SUM(bytes) FROM ("
+      "SELECT COUNT(*) AS number, COALESCE(SUM(size_bytes), 0) AS bytes FROM images"
+      " WHERE owner = ? UNION ALL "
+      "SELECT COUNT(*) AS number, COALESCE(SUM(size_bytes), 0) AS bytes FROM uploads"
+      " WHERE owner = ? AND state = ?) AS both_tables");
+  if (!sum.Bind(owner, owner, static_cast<int>(UploadState::kOpen)).Step()) return sum.status();
   return Usage{.images = sum.Integer(0), .bytes = sum.Integer(1)};
+}
+
+template <typename Db>
+absl::StatusOr<std::string> ReadCatalogueId(Db& db) {
+  auto query = db.Query("SELECT id FROM catalogue_identity");
+  if (query.Step()) return query.Text(0);
+  SR_RETURN_IF_ERROR(query.status());
+  return absl::DataLossError("the database has lost its identity");
 }
 
 }  // namespace stockroom::api

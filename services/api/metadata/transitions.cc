@@ -38,6 +38,13 @@ absl::Status CheckRenditions(const std::vector<Rendition>& renditions) {
   return absl::OkStatus();
 }
 
+void Touch(Image& image, absl::Time now) {
+  image.update_time = StoredTime(now);
+  ++image.revision;
+}
+
+}  // namespace
+
 // Decoder messages may quote bytes of the file. Losing such a message would lose the failure
 // itself.
 std::string CleanReason(std::string_view reason) {
@@ -49,13 +56,6 @@ std::string CleanReason(std::string_view reason) {
   }
   return clean;
 }
-
-void Touch(Image& image, absl::Time now) {
-  image.update_time = StoredTime(now);
-  ++image.revision;
-}
-
-}  // namespace
 
 absl::Time StoredTime(absl::Time time) { return absl::FromUnixMicros(absl::ToUnixMicros(time)); }
 
@@ -97,6 +97,28 @@ Image CreatedFrom(const NewImage& created, absl::Time now) {
   return image;
 }
 
+Image RestoredFrom(const Image& archived) {
+  Image image = archived;
+  if (image.state == ImageState::kProcessing) image.state = ImageState::kPending;
+  image.create_time = StoredTime(image.create_time);
+  image.update_time = StoredTime(image.update_time);
+  if (image.facts.taken_time) image.facts.taken_time = StoredTime(*image.facts.taken_time);
+  return image;
+}
+
+absl::Status CheckArchived(std::span<const ArchivedImage> images) {
+  for (const ArchivedImage& archived : images) {
+    const Image& image = archived.image;
+    SR_RETURN_IF_ERROR(CheckStorable(image));
+    if (image.id.empty() || image.id.size() > 36 || image.revision < 1 ||
+        image.sha256 == Digest() || image.state < ImageState::kPending ||
+        image.state > ImageState::kFailed) {
+      return InvalidField("images", "one is none that a backup holds: " + image.id);
+    }
+  }
+  return absl::OkStatus();
+}
+
 bool WantsNewJob(const Image& image) {
   return image.state == ImageState::kFailed && !image.quarantined;
 }
@@ -112,6 +134,7 @@ bool BecomeQueued(Image& image, absl::Time now) {
 
 bool BecomeLeased(Image& image) {
   if (image.state == ImageState::kReady || image.state == ImageState::kProcessing) return false;
+  if (IsHidden(image.state)) return false;
   image.state = ImageState::kProcessing;
   ++image.revision;
   return true;
@@ -125,23 +148,12 @@ bool BecomeReleased(Image& image) {
 }
 
 bool BecomeFailed(Image& image, FailKind kind, std::string_view reason, absl::Time now) {
-  if (image.state == ImageState::kReady) return false;
+  if (image.state == ImageState::kReady || IsHidden(image.state)) return false;
   image.state = ImageState::kFailed;
   image.quarantined = kind == FailKind::kQuarantined;
   image.failure_reason = CleanReason(reason);
   Touch(image, now);
   return true;
-}
-
-void BecomeReady(Image& image, const ProcessingResult& result, absl::Time now) {
-  image.state = ImageState::kReady;
-  image.failure_reason.clear();
-  image.facts = result.facts;
-  if (image.facts.taken_time) image.facts.taken_time = StoredTime(*image.facts.taken_time);
-  for (const auto& [name, text] : result.analysis) image.analysis[name] = text;
-  image.renditions = result.renditions;
-  image.work_plan = result.work_plan;
-  Touch(image, now);
 }
 
 std::string NewJobId(JobPriority priority, absl::Time now) {

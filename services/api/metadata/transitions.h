@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,7 +23,15 @@ absl::Time StoredTime(absl::Time time);
 absl::Status CheckStorable(const Image& image);
 absl::Status CheckStorable(const ProcessingResult& result);
 
+// A reason that any database can keep: bytes that are no text become question marks.
+std::string CleanReason(std::string_view reason);
+
 Image CreatedFrom(const NewImage& created, absl::Time now);
+
+// What a backup has of an image, as it is put back: what a worker had under way begins anew.
+Image RestoredFrom(const Image& archived);
+// As CheckStorable; INVALID_ARGUMENT for one that no backup holds.
+absl::Status CheckArchived(std::span<const ArchivedImage> images);
 
 // The following return whether the image changed; its revision then grew by one.
 
@@ -30,12 +39,12 @@ Image CreatedFrom(const NewImage& created, absl::Time now);
 bool WantsNewJob(const Image& image);
 // A job was made for it: a FAILED one is PENDING again.
 bool BecomeQueued(Image& image, absl::Time now);
-// A READY image stays READY, and so findable, while it is processed anew.
+// A READY image stays READY, and so findable, while it is processed anew; a FLAGGED or REJECTED one
+// as hidden as it is.
 bool BecomeLeased(Image& image);
 bool BecomeReleased(Image& image);
-// False for a READY image: it keeps what it has.
+// False for an image that was processed before: it keeps what it has.
 bool BecomeFailed(Image& image, FailKind kind, std::string_view reason, absl::Time now);
-void BecomeReady(Image& image, const ProcessingResult& result, absl::Time now);
 
 // See Job::id.
 std::string NewJobId(JobPriority priority, absl::Time now);

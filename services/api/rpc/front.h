@@ -57,14 +57,13 @@ using UnaryHandler = absl::Status (Handlers::*)(const CallContext&, const Princi
 using Prepare =
     std::function<void(const CallContext&, absl::AnyInvocable<void(absl::Status)> ready)>;
 
-// Runs `method` for a caller whom the gate lets in. kReaction is for methods that never block; it
-// is taken only where nothing has to be waited for.
-template <typename Handlers, typename Request, typename Response>
-grpc::ServerUnaryReactor* ServeUnary(Front& front, grpc::CallbackServerContext* server_context,
-                                     RunsOn where, Handlers& handlers,
-                                     UnaryHandler<Handlers, Request, Response> method,
-                                     const Request* request, Response* response,
-                                     const Prepare& prepare = nullptr) {
+// Runs `call` (absl::Status(const CallContext&, const Principal&)), which lasts until the call
+// ends, for a caller whom the gate lets in. `where` (RunsOn(const Principal&)) may say kReaction
+// for what never blocks; it is taken only where nothing has to be waited for.
+template <typename Request, typename Where, typename Call>
+grpc::ServerUnaryReactor* ServeCall(Front& front, grpc::CallbackServerContext* server_context,
+                                    const Where& where, Call call,
+                                    const Prepare& prepare = nullptr) {
   const absl::StatusOr<Credentials> credentials = CredentialsOf(*server_context);
   const auto admission = credentials.ok()
                              ? front.gate.TryAdmit(*credentials, ScopesFor<Request>())
@@ -73,15 +72,17 @@ grpc::ServerUnaryReactor* ServeUnary(Front& front, grpc::CallbackServerContext* 
     const auto refuse = [error = admission->status()](const CallContext&) { return error; };
     return rpc::RunUnaryInline(server_context, front.deadlines, refuse);
   }
+  if (admission && !prepare && where((*admission)->who) == RunsOn::kReaction) {
+    const auto serve = [&](const CallContext& context) { return call(context, (*admission)->who); };
+    return rpc::RunUnaryInline(server_context, front.deadlines, serve);
+  }
   const auto who = std::make_shared<Principal>();
   if (admission) *who = (*admission)->who;
-  const auto serve = [&handlers, method, request, response, who](const CallContext& context) {
-    return (handlers.*method)(context, *who, *request, response);
+  auto serve = [call = std::move(call), who](const CallContext& context) mutable {
+    return call(context, *who);
   };
   if (admission && !prepare) {
-    return where == RunsOn::kReaction
-               ? rpc::RunUnaryInline(server_context, front.deadlines, serve)
-               : rpc::RunUnary(server_context, front.executor, front.deadlines, serve);
+    return rpc::RunUnary(server_context, front.executor, front.deadlines, std::move(serve));
   }
   const auto before = [&](const CallContext& context,
                           absl::AnyInvocable<void(absl::Status)> ready) {
@@ -95,7 +96,21 @@ grpc::ServerUnaryReactor* ServeUnary(Front& front, grpc::CallbackServerContext* 
     };
     AdmitCall<Request>(front, context, credentials, std::move(admitted));
   };
-  return rpc::RunUnaryAfter(server_context, front.executor, front.deadlines, before, serve);
+  return rpc::RunUnaryAfter(server_context, front.executor, front.deadlines, before,
+                            std::move(serve));
+}
+
+// As ServeCall, for a method that takes a message and fills one.
+template <typename Handlers, typename Request, typename Response>
+grpc::ServerUnaryReactor* ServeUnary(Front& front, grpc::CallbackServerContext* server_context,
+                                     RunsOn where, Handlers& handlers,
+                                     UnaryHandler<Handlers, Request, Response> method,
+                                     const Request* request, Response* response) {
+  return ServeCall<Request>(
+      front, server_context, [where](const Principal&) { return where; },
+      [&handlers, method, request, response](const CallContext& context, const Principal& who) {
+        return (handlers.*method)(context, who, *request, response);
+      });
 }
 
 }  // namespace stockroom::api

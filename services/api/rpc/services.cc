@@ -1,9 +1,13 @@
 #include "services/api/rpc/services.h"
 
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "services/api/rpc/upload_reads.h"
 #include "services/api/rpc/watch_writes.h"
+#include "services/common/base/status.h"
+#include "services/common/rpc/byte_buffers.h"
 #include "services/common/rpc/server_streams.h"
 
 namespace stockroom::api {
@@ -57,16 +61,30 @@ grpc::ServerUnaryReactor* ImageRpc::ReprocessImages(grpc::CallbackServerContext*
 }
 
 grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* context,
-                                                  const v1::SearchImagesRequest* request,
-                                                  v1::SearchImagesResponse* response) {
+                                                  const grpc::ByteBuffer* request,
+                                                  grpc::ByteBuffer* response) {
+  const auto asked = std::make_shared<v1::SearchImagesRequest>();
+  if (!rpc::ReadMessage(*request, *asked)) {
+    return rpc::RunUnaryInline(context, front_.deadlines, [](const CallContext&) {
+      return InvalidArgument("BAD_MESSAGE", "the request is no SearchImagesRequest");
+    });
+  }
   Prepare prepare;
-  if (handlers_.MustWait(*request)) {
-    prepare = [this, request](const CallContext& call, auto ready) {
-      handlers_.AwaitPosition(call, *request, std::move(ready));
+  if (handlers_.MustWait(*asked)) {
+    prepare = [this, asked](const CallContext& call, auto ready) {
+      handlers_.AwaitPosition(call, *asked, std::move(ready));
     };
   }
-  return ServeUnary(front_, context, RunsOn::kReaction, handlers_, &SearchHandlers::SearchImages,
-                    request, response, prepare);
+  const auto where = [&](const Principal& who) {
+    return handlers_.IsCheap(who, *asked) ? RunsOn::kReaction : RunsOn::kExecutor;
+  };
+  const auto answer = [this, asked, response](const CallContext& call, const Principal& who) {
+    std::string bytes;
+    SR_RETURN_IF_ERROR(handlers_.SearchImagesInBytes(call, who, *asked, &bytes));
+    *response = rpc::BufferOf(std::move(bytes));
+    return absl::OkStatus();
+  };
+  return ServeCall<v1::SearchImagesRequest>(front_, context, where, answer, prepare);
 }
 
 grpc::ServerUnaryReactor* SearchRpc::Suggest(grpc::CallbackServerContext* context,
@@ -80,6 +98,27 @@ grpc::ServerUnaryReactor* SearchRpc::FindSimilar(grpc::CallbackServerContext* co
                                                  const v1::FindSimilarRequest* request,
                                                  v1::FindSimilarResponse* response) {
   return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &SearchHandlers::FindSimilar,
+                    request, response);
+}
+
+grpc::ServerUnaryReactor* AdminRpc::VerifyIndex(grpc::CallbackServerContext* context,
+                                                const v1::VerifyIndexRequest* request,
+                                                v1::VerifyIndexResponse* response) {
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &AdminHandlers::VerifyIndex,
+                    request, response);
+}
+
+grpc::ServerUnaryReactor* AdminRpc::RebuildIndex(grpc::CallbackServerContext* context,
+                                                 const v1::RebuildIndexRequest* request,
+                                                 v1::RebuildIndexResponse* response) {
+  return ServeUnary(front_, context, RunsOn::kExecutor, handlers_, &AdminHandlers::RebuildIndex,
+                    request, response);
+}
+
+grpc::ServerUnaryReactor* AdminRpc::GetIndexInfo(grpc::CallbackServerContext* context,
+                                                 const v1::GetIndexInfoRequest* request,
+                                                 v1::IndexInfo* response) {
+  return ServeUnary(front_, context, RunsOn::kReaction, handlers_, &AdminHandlers::GetIndexInfo,
                     request, response);
 }
 

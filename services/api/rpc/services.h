@@ -1,12 +1,14 @@
 // The public gRPC services: thin bindings of the handlers.
 #pragma once
 
+#include "services/api/handlers/admin_handlers.h"
 #include "services/api/handlers/event_handlers.h"
 #include "services/api/handlers/image_handlers.h"
 #include "services/api/handlers/key_handlers.h"
 #include "services/api/handlers/search_handlers.h"
 #include "services/api/handlers/system_handlers.h"
 #include "services/api/rpc/front.h"
+#include "stockroom/v1/admin.grpc.pb.h"
 #include "stockroom/v1/events.grpc.pb.h"
 #include "stockroom/v1/images.grpc.pb.h"
 #include "stockroom/v1/keys.grpc.pb.h"
@@ -45,13 +47,17 @@ class ImageRpc final : public v1::ImageService::CallbackService {
   Front front_;
 };
 
-class SearchRpc final : public v1::SearchService::CallbackService {
+// SearchImages is answered in bytes that are never made into messages here.
+class SearchRpc final
+    : public v1::SearchService::WithRawCallbackMethod_SearchImages<
+          v1::SearchService::WithCallbackMethod_Suggest<
+              v1::SearchService::WithCallbackMethod_FindSimilar<v1::SearchService::Service>>> {
  public:
   SearchRpc(SearchHandlers& handlers, const Front& front) : handlers_(handlers), front_(front) {}
 
   grpc::ServerUnaryReactor* SearchImages(grpc::CallbackServerContext* context,
-                                         const v1::SearchImagesRequest* request,
-                                         v1::SearchImagesResponse* response) override;
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* Suggest(grpc::CallbackServerContext* context,
                                     const v1::SuggestRequest* request,
                                     v1::SuggestResponse* response) override;
@@ -61,6 +67,25 @@ class SearchRpc final : public v1::SearchService::CallbackService {
 
  private:
   SearchHandlers& handlers_;
+  Front front_;
+};
+
+class AdminRpc final : public v1::AdminService::CallbackService {
+ public:
+  AdminRpc(AdminHandlers& handlers, const Front& front) : handlers_(handlers), front_(front) {}
+
+  grpc::ServerUnaryReactor* VerifyIndex(grpc::CallbackServerContext* context,
+                                        const v1::VerifyIndexRequest* request,
+                                        v1::VerifyIndexResponse* response) override;
+  grpc::ServerUnaryReactor* RebuildIndex(grpc::CallbackServerContext* context,
+                                         const v1::RebuildIndexRequest* request,
+                                         v1::RebuildIndexResponse* response) override;
+  grpc::ServerUnaryReactor* GetIndexInfo(grpc::CallbackServerContext* context,
+                                         const v1::GetIndexInfoRequest* request,
+                                         v1::IndexInfo* response) override;
+
+ private:
+  AdminHandlers& handlers_;
   Front front_;
 };
 

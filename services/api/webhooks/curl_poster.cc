@@ -9,6 +9,8 @@
 
 #include "services/common/base/clock.h"
 #include "services/common/base/log.h"
+#include "services/common/base/status.h"
+#include "services/common/curl/transfer_rules.h"
 
 namespace stockroom::api {
 namespace {
@@ -110,11 +112,9 @@ struct CurlPoster::Transfer {
 
 absl::StatusOr<std::unique_ptr<CurlPoster>> CurlPoster::Create(Options options,
                                                                AddressRules rules) {
-  static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
+  SR_RETURN_IF_ERROR(StartCurl());
   auto multi = std::make_unique<Multi>();
-  if (global != CURLE_OK || multi->handle == nullptr) {
-    return absl::InternalError("libcurl can not be used");
-  }
+  if (multi->handle == nullptr) return absl::InternalError("libcurl can not be used");
   curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, static_cast<long>(options.max_idle));
   return std::unique_ptr<CurlPoster>(
       new CurlPoster(std::move(options), std::move(rules), std::move(multi)));
@@ -194,24 +194,14 @@ void CurlPoster::Begin(std::unique_ptr<Transfer> transfer) {
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_TIMEOUT_MS, ms(options_.timeout));
   set(CURLOPT_CONNECTTIMEOUT_MS, ms(std::min(options_.timeout, kConnectTimeout)));
-  set(CURLOPT_NOSIGNAL, 1L);
   // Or the end of a request would wait, and everybody with it, for a name server that is silent.
   set(CURLOPT_QUICK_EXIT, 1L);
   // Where it may go.
   set(CURLOPT_PROTOCOLS_STR, options_.allow_http ? "http,https" : "https");
-  set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_PROXY, "");
-  set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  KeepToServer(t.easy, options_.ca_file);
   set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::Open);
   set(CURLOPT_OPENSOCKETDATA, &t);
-  set(CURLOPT_SSL_VERIFYPEER, 1L);
-  set(CURLOPT_SSL_VERIFYHOST, 2L);
-  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  if (!options_.ca_file.empty()) {
-    set(CURLOPT_CAINFO, options_.ca_file.c_str());
-    set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-  }
   // What may come back.
   set(CURLOPT_WRITEFUNCTION, &Transfer::Body);
   set(CURLOPT_WRITEDATA, &t);

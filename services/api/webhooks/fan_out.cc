@@ -1,7 +1,5 @@
 #include "services/api/webhooks/fan_out.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
@@ -52,39 +50,12 @@ WebhookFanOut::WebhookFanOut(Options options, MetadataStore& store, Clock& clock
 WebhookFanOut::~WebhookFanOut() { Stop(); }
 
 void WebhookFanOut::Start() {
-  thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "webhook-feed");
-    Run();
-  });
+  loop_.Start("webhook-feed", [this] { Run(); });
 }
 
-void WebhookFanOut::Poke() {
-  MutexLock lock(mu_);
-  poked_ = true;
-  wake_.NotifyOne();
-}
+void WebhookFanOut::Poke() { loop_.Poke(); }
 
-void WebhookFanOut::Stop() {
-  {
-    MutexLock lock(mu_);
-    stopping_ = true;
-    wake_.NotifyAll();
-  }
-  if (thread_.joinable()) thread_.join();
-}
-
-bool WebhookFanOut::Sleep(absl::Duration shortest, absl::Duration longest) {
-  MutexLock lock(mu_);
-  const absl::Duration begun = BootTimeNow();
-  for (;;) {
-    const absl::Duration slept = BootTimeNow() - begun;
-    if (stopping_) return false;
-    if (slept >= (poked_ ? shortest : longest)) break;
-    wake_.WaitFor(mu_, (poked_ ? shortest : longest) - slept);
-  }
-  poked_ = false;
-  return true;
-}
+void WebhookFanOut::Stop() { loop_.Stop(); }
 
 void WebhookFanOut::Run() {
   Backoff backoff({.first = absl::Milliseconds(200), .longest = absl::Seconds(5)});
@@ -100,11 +71,11 @@ void WebhookFanOut::Run() {
     more = step.ok() && *step;
     if (!status.ok()) {
       LogWarning("the change feed can not be read for webhooks", {{"error", status}});
-      if (!Sleep(backoff.Next(), options_.poll)) return;
+      if (!loop_.Sleep(options_.poll, backoff.Next())) return;
       continue;
     }
     backoff.Reset();
-  } while (Sleep(options_.pace, more ? options_.pace : options_.poll));
+  } while (loop_.Sleep(more ? options_.pace : options_.poll, options_.pace));
 }
 
 absl::StatusOr<bool> WebhookFanOut::HoldLease() {
@@ -189,9 +160,7 @@ absl::Status WebhookFanOut::TrimOnce() {
   for (;;) {
     SR_ASSIGN_OR_RETURN(const int trimmed,
                         store_.TrimDeliveries(clock_.Now() - options_.keep_log, kTrimBatch));
-    if (trimmed < kTrimBatch) return absl::OkStatus();
-    MutexLock lock(mu_);
-    if (stopping_) return absl::OkStatus();
+    if (trimmed < kTrimBatch || loop_.stopping()) return absl::OkStatus();
   }
 }
 

@@ -3,15 +3,14 @@
 
 #include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/api/domain/metadata_store.h"
+#include "services/common/base/background_loop.h"
 #include "services/common/base/clock.h"
 #include "services/common/base/metrics.h"
-#include "services/common/base/mutex.h"
 
 namespace stockroom::api {
 
@@ -63,8 +62,6 @@ class WebhookFanOut {
   // Of the webhooks as they are now, after the events were read: one that was made before an event
   // must not miss it. Drops the events that are too many for one step.
   absl::StatusOr<std::vector<NewDelivery>> Match(std::vector<Event>& events);
-  // False when stopping.
-  bool Sleep(absl::Duration shortest, absl::Duration longest);
 
   const Options options_;
   MetadataStore& metadata_;
@@ -77,11 +74,7 @@ class WebhookFanOut {
   // Of the thread.
   absl::Time leased_until_ = absl::InfinitePast();
 
-  Mutex mu_;
-  CondVar wake_;
-  bool poked_ SR_GUARDED_BY(mu_) = false;
-  bool stopping_ SR_GUARDED_BY(mu_) = false;
-  std::thread thread_;
+  BackgroundLoop loop_;
 };
 
 }  // namespace stockroom::api

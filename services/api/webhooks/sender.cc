@@ -6,8 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "services/api/domain/standard_webhooks.h"
 #include "services/api/domain/webhooks.h"
-#include "services/api/webhooks/standard_webhooks.h"
 #include "services/common/base/backoff.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
@@ -152,7 +152,7 @@ absl::Status WebhookSender::Send(const Webhook& webhook, std::vector<WebhookDeli
     const auto it = std::find_if(images.begin(), images.end(),
                                  [&](const Image& image) { return image.id == delivery.image_id; });
     const bool tell = it != images.end() && delivery.type != kImageDeleted &&
-                      MayTell(webhook, it->owner, it->described.visibility);
+                      MayTell(webhook, it->owner, SeenAs(*it));
     PostRequest request{.url = webhook.url, .body = options_.body(delivery, tell ? &*it : nullptr)};
     const absl::Time now = clock_.Now();
     request.headers = {

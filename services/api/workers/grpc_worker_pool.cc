@@ -181,6 +181,20 @@ std::vector<WorkerStatus> GrpcWorkerPool::Workers() {
   return workers;
 }
 
+std::vector<WorkerPeer> GrpcWorkerPool::Serving() {
+  std::vector<WorkerPeer> peers;
+  MutexLock lock(core_->mu);
+  for (const auto& [address, streams] : core_->links) {
+    // One stream that drains tells of the whole worker: streams are told one after the other.
+    WorkerStatus status;
+    for (const auto& link : streams) link->Describe(status);
+    if (status.streams > 0 && !status.draining) {
+      peers.push_back({.address = address, .tls = streams.front()->tls()});
+    }
+  }
+  return peers;
+}
+
 void GrpcWorkerPool::Drain(absl::Duration limit) {
   if (!lookup_.joinable()) return;
   SetDemand(0);

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "services/api/domain/worker_pool.h"
+#include "services/api/workers/worker_peers.h"
 #include "services/common/base/backoff.h"
 #include "services/common/base/metrics.h"
 #include "services/common/base/mutex.h"
@@ -19,7 +20,7 @@
 
 namespace stockroom::api {
 
-class GrpcWorkerPool final : public WorkerPool {
+class GrpcWorkerPool final : public WorkerPool, public WorkerPeers {
  public:
   struct Options {
     std::string api_id;
@@ -47,6 +48,7 @@ class GrpcWorkerPool final : public WorkerPool {
   void Submit(WorkAssignment work, absl::AnyInvocable<void(WorkOutcome)> done) override;
   void Cancel(const std::string& image_id) override;
   std::vector<WorkerStatus> Workers() override;
+  std::vector<WorkerPeer> Serving() override;
   void Drain(absl::Duration limit) override;
 
  private:

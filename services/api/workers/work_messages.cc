@@ -1,5 +1,6 @@
 #include "services/api/workers/work_messages.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "services/common/base/status.h"
@@ -34,6 +35,14 @@ absl::StatusOr<ProcessingResult> FromImage(const internal::ProcessedImage& image
                                  .size_bytes = made.size_bytes(),
                                  .sha256 = digest});
   }
+  // Rungs are found by their address whenever they are wanted: nobody lists them. One that makes
+  // no sense tells of a worker that can not be believed.
+  for (const internal::RenditionMade& rung : image.rungs()) {
+    SR_RETURN_IF_ERROR(Digest::FromBytes(rung.sha256()).status());
+    if (rung.width() < 1 || rung.height() < 1 || rung.size_bytes() < 1 || rung.key().empty()) {
+      return absl::InternalError("the worker sent a rung that makes no sense");
+    }
+  }
   return result;
 }
 
@@ -54,6 +63,27 @@ WorkOutcome::Kind KindOf(internal::JobResult::Outcome outcome) {
 
 }  // namespace
 
+internal::Watermark ToWatermark(const WatermarkPicture& mark) {
+  internal::Watermark out;
+  out.set_name(mark.name);
+  out.set_picture(mark.bytes);
+  return out;
+}
+
+std::vector<WorkerEngine> FromEngines(const internal::WorkerHello& hello) {
+  // A worker has one or two; more are somebody's mistake.
+  constexpr int kMostEngines = 8;
+  std::vector<WorkerEngine> engines;
+  for (int i = 0; i < std::min(kMostEngines, hello.engines_size()); ++i) {
+    const internal::Engine& engine = hello.engines(i);
+    engines.push_back({.program = engine.program(),
+                       .libvips = engine.libvips(),
+                       .reads = {engine.reads().begin(), engine.reads().end()},
+                       .writes = {engine.writes().begin(), engine.writes().end()}});
+  }
+  return engines;
+}
+
 internal::WorkJob ToJob(const WorkAssignment& work, uint64_t assignment_id, uint64_t credit_id) {
   internal::WorkJob job;
   job.set_assignment_id(assignment_id);
@@ -66,6 +96,10 @@ internal::WorkJob ToJob(const WorkAssignment& work, uint64_t assignment_id, uint
     auto* out = job.add_presets();
     out->set_preset(preset.preset);
     out->set_recipe(preset.recipe);
+  }
+  for (const int side : work.ladder) job.add_ladder(side);
+  for (const WatermarkPicture& mark : work.watermarks) {
+    *job.add_watermarks() = ToWatermark(mark);
   }
   job.set_max_pixels(work.max_pixels);
   job.set_deadline_ms(static_cast<int32_t>(absl::ToInt64Milliseconds(work.deadline)));

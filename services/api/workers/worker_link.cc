@@ -102,6 +102,7 @@ void WorkerLink::OnHello(const internal::WorkerHello& hello) {
   backoff_.Reset();
   worker_id_ = hello.worker_id();
   worker_version_ = hello.version();
+  worker_engines_ = FromEngines(hello);
   internal::ApiMessage demand;
   demand.mutable_demand()->set_jobs(demand_);
   stream_->Send(std::move(demand));
@@ -225,6 +226,7 @@ void WorkerLink::Describe(WorkerStatus& status) {
   if (!stream_counted_) return;
   status.id = worker_id_;
   status.version = worker_version_;
+  status.engines = worker_engines_;
   status.streams += 1;
   status.credits += static_cast<int>(credits_.size());
   status.running += static_cast<int>(running_.size());

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "services/api/domain/worker_pool.h"
@@ -50,6 +51,7 @@ class WorkerLink final : public rpc::BidiHandler<internal::WorkerMessage, intern
   void Cancel(const std::string& image_id);
   // Adds this stream to `status`.
   void Describe(WorkerStatus& status);
+  const rpc::PeerTls& tls() const { return settings_.tls; }
   int running();
   bool open();
   // No more dialling; the stream, if any, is aborted and its jobs are reported as lost.
@@ -94,6 +96,7 @@ class WorkerLink final : public rpc::BidiHandler<internal::WorkerMessage, intern
   Backoff backoff_ SR_GUARDED_BY(mu_);
   std::string worker_id_ SR_GUARDED_BY(mu_);
   std::string worker_version_ SR_GUARDED_BY(mu_);
+  std::vector<WorkerEngine> worker_engines_ SR_GUARDED_BY(mu_);
   int demand_ SR_GUARDED_BY(mu_) = 0;
   std::deque<Credit> credits_ SR_GUARDED_BY(mu_);
   uint64_t next_assignment_ SR_GUARDED_BY(mu_) = 1;

@@ -9,13 +9,12 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
-#include <sstream>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "services/common/base/files.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
@@ -24,7 +23,7 @@ namespace stockroom {
 namespace {
 
 // Chains and authorities have some KiB; a path that leads elsewhere must not fill the memory.
-constexpr size_t kMaxFileBytes = 1 << 20;
+constexpr int64_t kMaxFileBytes = 1 << 20;
 
 struct Free {
   void operator()(BIO* p) const { BIO_free_all(p); }
@@ -41,12 +40,9 @@ absl::Status Bad(const std::string& path, std::string_view what) {
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text(kMaxFileBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.gcount() <= 0) return Bad(path, "can not be read, or is empty");
-  text.resize(static_cast<size_t>(in.gcount()));
-  if (text.size() > kMaxFileBytes) return Bad(path, "is too long for a PEM file");
+  absl::StatusOr<std::string> text = ReadFileAtMost(path, kMaxFileBytes);
+  if (absl::IsOutOfRange(text.status())) return Bad(path, "is too long for a PEM file");
+  if (!text.ok() || text->empty()) return Bad(path, "can not be read, or is empty");
   return text;
 }
 

@@ -1,6 +1,8 @@
 #include "services/common/base/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -21,21 +23,56 @@ absl::StatusOr<Digest> Digest::FromBytes(std::string_view bytes) {
 }
 
 absl::StatusOr<Digest> Digest::FromHex(std::string_view hex) {
-  const auto lower = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  if (hex.size() != 2 * kSize || !std::all_of(hex.begin(), hex.end(), lower)) {
-    return InvalidArgument("NOT_A_DIGEST", "a SHA-256 digest is 64 lower-case hex digits");
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
+  Digest digest;
+  bool is_hex = hex.size() == 2 * kSize;
+  for (size_t i = 0; is_hex && i < kSize; ++i) {
+    const int high = digit(hex[2 * i]);
+    const int low = digit(hex[2 * i + 1]);
+    is_hex = high >= 0 && low >= 0;
+    digest.bytes_[i] = static_cast<uint8_t>(high << 4 | low);
   }
-  SR_ASSIGN_OR_RETURN(const std::string bytes, stockroom::FromHex(hex));
-  return FromBytes(bytes);
+  if (is_hex) return digest;
+  return InvalidArgument("NOT_A_DIGEST", "a SHA-256 digest is 64 lower-case hex digits");
 }
 
 Digest Digest::Of(std::string_view content) {
-  StreamHasher hasher;
-  hasher.Update(content);
-  return hasher.FinishSha256();
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  // Looking up the algorithm and making a context take longer than hashing what is short.
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
+  Digest digest;
+  // Fails only without memory or with an OpenSSL that lacks the algorithm: nothing to go on with.
+  if (algorithm == nullptr || context == nullptr ||
+      EVP_DigestInit_ex2(context.get(), algorithm, nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), content.data(), content.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(digest.bytes_.data()),
+                         nullptr) != 1) {
+    std::abort();
+  }
+  return digest;
 }
 
 std::string Digest::hex() const { return ToHex(bytes()); }
+
+std::string HmacSha256(std::string_view key, std::string_view text) {
+  std::string mac(Digest::kSize, '\0');
+  // Fails only without memory or with an OpenSSL that lacks the algorithm: nothing to go on with.
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+           reinterpret_cast<unsigned char*>(mac.data()), nullptr) == nullptr) {
+    std::abort();
+  }
+  return mac;
+}
+
+bool SameSecret(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
 
 struct StreamHasher::Impl {
   struct Free {

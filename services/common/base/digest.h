@@ -1,4 +1,4 @@
-// SHA-256 digests: the addresses of blobs.
+// SHA-256: digests, the addresses of blobs, and authentication codes.
 #pragma once
 
 #include <array>
@@ -36,6 +36,13 @@ class Digest {
  private:
   std::array<uint8_t, kSize> bytes_{};
 };
+
+// HMAC-SHA256 (RFC 2104): 32 bytes. The key may have any length.
+std::string HmacSha256(std::string_view key, std::string_view text);
+
+// Whether two secrets, or codes made with one, are the same. Takes the same time wherever they
+// differ, but less if their lengths do.
+bool SameSecret(std::string_view a, std::string_view b);
 
 // SHA-256 and MD5 of a stream, in one pass. Not thread-safe.
 class StreamHasher {

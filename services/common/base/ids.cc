@@ -27,7 +27,7 @@ std::string NewUuidV7(absl::Time now) {
   const uint64_t tick =
       NextTick(static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixMillis(now))));
   std::array<uint8_t, 16> id{};
-  const std::string random = RandomBytes(8);
+  const std::string random = RandomIdBytes(8);
   const uint64_t ms = tick >> 12;
   for (int i = 0; i < 6; ++i) id[i] = static_cast<uint8_t>(ms >> (8 * (5 - i)));
   id[6] = static_cast<uint8_t>(0x70 | ((tick >> 8) & 0x0F));
@@ -50,7 +50,7 @@ bool IsUuid(std::string_view text) {
   return true;
 }
 
-std::string NewRandomId() { return ToHex(RandomBytes(8)); }
+std::string NewRandomId() { return ToHex(RandomIdBytes(8)); }
 
 std::string CleanRequestId(std::string_view from_outside, std::string_view otherwise) {
   const auto allowed = [](char c) {

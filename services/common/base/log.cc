@@ -55,9 +55,11 @@ void InitLogging(std::string_view process, LogLevel level) {
   Get().level = level;
 }
 
+bool IsLogged(LogLevel level) { return level >= Get().level.load(std::memory_order_relaxed); }
+
 void Log(LogLevel level, std::string_view message, LogFields fields, std::string_view request_id) {
+  if (!IsLogged(level)) return;
   Logging& logging = Get();
-  if (level < logging.level.load(std::memory_order_relaxed)) return;
   nlohmann::ordered_json line;
   line["time"] = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
   line["level"] = Name(level);

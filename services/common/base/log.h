@@ -39,6 +39,9 @@ using LogFields = std::initializer_list<std::pair<std::string_view, LogValue>>;
 // to standard error with the process name "unnamed".
 void InitLogging(std::string_view process, LogLevel level);
 
+// Whether a line of this level is written at all: asked where building its fields costs too much.
+bool IsLogged(LogLevel level);
+
 void Log(LogLevel level, std::string_view message, LogFields fields, std::string_view request_id);
 
 inline void LogDebug(std::string_view m, LogFields f = {}, std::string_view request_id = {}) {

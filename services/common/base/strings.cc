@@ -8,13 +8,6 @@
 namespace stockroom {
 namespace {
 
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // Length of the well-formed UTF-8 sequence at the front of `s`, 0 if there is none
 // (Unicode 15, table 3-7).
 size_t SequenceLength(std::string_view s) {
@@ -48,12 +41,38 @@ absl::StatusOr<std::string> FromHex(std::string_view hex) {
   std::string bytes;
   bytes.reserve(hex.size() / 2);
   for (size_t i = 0; i < hex.size(); i += 2) {
-    const int high = HexValue(hex[i]);
-    const int low = HexValue(hex[i + 1]);
+    const int high = HexDigit(hex[i]);
+    const int low = HexDigit(hex[i + 1]);
     if (high < 0 || low < 0) return InvalidArgument("NOT_HEX", "expected hex digits only");
     bytes.push_back(static_cast<char>(high << 4 | low));
   }
   return bytes;
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string PercentEncode(std::string_view text, std::string_view keep) {
+  std::string out;
+  out.reserve(text.size());
+  AppendPercentEncoded(text, keep, out);
+  return out;
+}
+
+void AppendPercentEncoded(std::string_view text, std::string_view keep, std::string& out) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  for (const char c : text) {
+    if (IsUnreserved(c) || keep.find(c) != std::string_view::npos) {
+      out.push_back(c);
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
 }
 
 std::string ToBase64Url(std::string_view bytes) {

@@ -46,7 +46,7 @@ std::string TraceContext::Traceparent() const {
 
 TraceContext NewTrace() {
   // One draw for both. That an id is zero happens less often than anything that could break.
-  const std::string digits = ToHex(RandomBytes((kTraceDigits + kSpanDigits) / 2));
+  const std::string digits = ToHex(RandomIdBytes((kTraceDigits + kSpanDigits) / 2));
   return {.trace_id = digits.substr(0, kTraceDigits), .span_id = digits.substr(kTraceDigits)};
 }
 

@@ -18,6 +18,7 @@ struct BlobInfo {
   Digest sha256;
   std::string md5;  // 16 bytes
   int64_t size = 0;
+  std::optional<uint32_t> crc32c;  // of the payload; unknown of what older versions stored
 };
 
 struct StoredBlob {

@@ -6,33 +6,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "services/common/base/mutex.h"
 #include "services/common/base/status.h"
+#include "services/common/blobs/await.h"
 
 namespace stockroom {
 namespace {
 
 constexpr size_t kChunkBytes = 256 << 10;
-
-// Calls `start` with a callback and waits until that was called. It always is: every stream ends at
-// its context's deadline at the latest.
-template <typename T, typename Start>
-T Await(Start start) {
-  struct State {
-    Mutex mu;
-    CondVar arrived;
-    std::optional<T> value SR_GUARDED_BY(mu);
-  };
-  auto state = std::make_shared<State>();
-  start([state](T value) {
-    MutexLock lock(state->mu);
-    state->value.emplace(std::move(value));
-    state->arrived.NotifyAll();
-  });
-  MutexLock lock(state->mu);
-  while (!state->value) state->arrived.Wait(state->mu);
-  return *std::move(state->value);
-}
 
 template <typename Info>
 absl::StatusOr<std::string> ReadAll(ByteReader<Info>& reader, int64_t max_bytes) {
@@ -73,6 +53,22 @@ absl::StatusOr<std::string> ReadBlob(BlobClient& client, const CallContext& cont
   return ReadAll(*reader, max_bytes);
 }
 
+absl::StatusOr<std::string> ReadBlobRange(BlobClient& client, const CallContext& context,
+                                          const Digest& digest, ByteRange range, int64_t& size) {
+  const std::unique_ptr<BlobReader> reader = client.GetBlob(context, digest, range);
+  SR_ASSIGN_OR_RETURN(const BlobInfo info, Await<absl::StatusOr<BlobInfo>>(
+                                               [&](auto done) { reader->Open(std::move(done)); }));
+  size = info.size;
+  std::string bytes;
+  for (;;) {
+    using Piece = absl::StatusOr<std::optional<std::string>>;
+    SR_ASSIGN_OR_RETURN(const std::optional<std::string> piece,
+                        Await<Piece>([&](auto done) { reader->Read(std::move(done)); }));
+    if (!piece) return bytes;
+    bytes += *piece;
+  }
+}
+
 absl::StatusOr<StoredBlob> WriteBlob(BlobClient& client, const CallContext& context,
                                      std::string_view bytes, PutBlobOptions options) {
   const std::unique_ptr<BlobWriter> writer = client.PutBlob(context, std::move(options));
@@ -86,12 +82,10 @@ absl::StatusOr<RenditionInfo> WriteRendition(BlobClient& client, const CallConte
 }
 
 absl::StatusOr<std::string> ReadRendition(BlobClient& client, const CallContext& context,
-                                          RenditionAddress address) {
-  // The largest rendition that a file server can be configured to keep.
-  constexpr int64_t kMaxRenditionBytes = int64_t{1} << 30;
+                                          RenditionAddress address, int64_t max_bytes) {
   const std::unique_ptr<RenditionReader> reader =
       client.GetRendition(context, std::move(address), {});
-  return ReadAll(*reader, kMaxRenditionBytes);
+  return ReadAll(*reader, max_bytes);
 }
 
 absl::StatusOr<BlobPage> ListBlobs(BlobClient& client, const CallContext& context,
@@ -110,6 +104,35 @@ absl::StatusOr<bool> DeleteBlobIfUntouched(BlobClient& client, const CallContext
   return Await<absl::StatusOr<bool>>([&](auto done) {
     client.DeleteBlobIfUntouched(context, blob.sha256, blob.stamp, std::move(done));
   });
+}
+
+absl::StatusOr<IncomingTicket> CreateIncoming(IncomingClient& client, const CallContext& context,
+                                              IncomingSpec spec) {
+  return Await<absl::StatusOr<IncomingTicket>>(
+      [&](auto done) { client.Create(context, std::move(spec), std::move(done)); });
+}
+
+absl::StatusOr<IncomingInfo> StatIncoming(IncomingClient& client, const CallContext& context,
+                                          const std::string& id) {
+  return Await<absl::StatusOr<IncomingInfo>>(
+      [&](auto done) { client.Stat(context, id, std::move(done)); });
+}
+
+absl::StatusOr<IncomingBlob> CompleteIncoming(IncomingClient& client, const CallContext& context,
+                                              const std::string& id) {
+  return Await<absl::StatusOr<IncomingBlob>>(
+      [&](auto done) { client.Complete(context, id, std::move(done)); });
+}
+
+absl::Status RemoveIncoming(IncomingClient& client, const CallContext& context,
+                            const std::string& id) {
+  return Await<absl::Status>([&](auto done) { client.Remove(context, id, std::move(done)); });
+}
+
+absl::StatusOr<std::string> SignBlobUrl(IncomingClient& client, const CallContext& context,
+                                        BlobUrlSpec spec) {
+  return Await<absl::StatusOr<std::string>>(
+      [&](auto done) { client.SignBlobUrl(context, std::move(spec), std::move(done)); });
 }
 
 }  // namespace stockroom

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "absl/strings/str_cat.h"
+#include "services/common/base/crc32c.h"
 #include "services/common/base/status.h"
 
 namespace stockroom {
@@ -76,7 +77,6 @@ class MemoryBlobClient::Reader final : public ByteReader<Info> {
     absl::StatusOr<ByteRange> resolved = ResolveRange(range_, opened->first.size);
     status_ = resolved.status();
     SR_RETURN_IF_ERROR(status_);
-    whole_ = resolved->length == opened->first.size;
     position_ = resolved->offset;
     end_ = resolved->offset + resolved->length;
     opened_ = std::move(opened->second);
@@ -88,7 +88,7 @@ class MemoryBlobClient::Reader final : public ByteReader<Info> {
     SR_RETURN_IF_ERROR(status_);
     if (position_ == end_) return std::optional<std::string>();
     const int64_t size = std::min(chunk_bytes_, end_ - position_);
-    if (opened_.damaged && whole_ && position_ + size == end_) {
+    if (opened_.damaged && position_ + size == end_) {
       status_ = MakeStatus(absl::StatusCode::kDataLoss, "the stored bytes are damaged",
                            {.reason = "BLOB_DAMAGED"});
       return status_;
@@ -104,7 +104,6 @@ class MemoryBlobClient::Reader final : public ByteReader<Info> {
   const int64_t chunk_bytes_;
   const OpenBytes open_;
   Opened opened_;
-  bool whole_ = false;
   int64_t position_ = 0;
   int64_t end_ = 0;
   absl::Status status_ = absl::FailedPreconditionError("Open comes first");
@@ -127,7 +126,8 @@ absl::StatusOr<StoredBlob> MemoryBlobClient::StoreBlob(std::string bytes,
   hasher.Update(bytes);
   BlobInfo info{.sha256 = hasher.FinishSha256(),
                 .md5 = hasher.FinishMd5(),
-                .size = static_cast<int64_t>(bytes.size())};
+                .size = static_cast<int64_t>(bytes.size()),
+                .crc32c = Crc32c(bytes)};
   MutexLock lock(mu_);
   SR_RETURN_IF_ERROR(TakeFault(Call::kPutBlob));
   if (expected && *expected != info.sha256) {
@@ -140,6 +140,7 @@ absl::StatusOr<StoredBlob> MemoryBlobClient::StoreBlob(std::string bytes,
   if (!existed) {
     stored = StoredBytes{.bytes = std::make_shared<const std::string>(std::move(bytes)),
                          .md5 = info.md5,
+                         .crc32c = *info.crc32c,
                          .put = options_.clock->Now()};
   }
   Touch(stored);
@@ -155,10 +156,11 @@ absl::StatusOr<std::pair<BlobInfo, MemoryBlobClient::Opened>> MemoryBlobClient::
     return NotFound("BLOB_NOT_FOUND", "there is no blob " + digest.hex());
   }
   const StoredBytes& stored = it->second;
-  return std::make_pair(
-      BlobInfo{
-          .sha256 = digest, .md5 = stored.md5, .size = static_cast<int64_t>(stored.bytes->size())},
-      Opened{.bytes = stored.bytes, .damaged = stored.damaged});
+  return std::make_pair(BlobInfo{.sha256 = digest,
+                                 .md5 = stored.md5,
+                                 .size = static_cast<int64_t>(stored.bytes->size()),
+                                 .crc32c = stored.crc32c},
+                        Opened{.bytes = stored.bytes, .damaged = stored.damaged});
 }
 
 std::unique_ptr<BlobReader> MemoryBlobClient::GetBlob(const CallContext& context,

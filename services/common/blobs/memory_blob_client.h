@@ -61,7 +61,7 @@ class MemoryBlobClient final : public BlobClient {
   };
   // The next call of this kind fails with `error`: puts at Finish, gets at Open. Several queue up.
   void FailNext(Call call, absl::Status error);
-  // Whole gets of the blob end with DATA_LOSS instead of their last piece.
+  // Gets of the blob, or of ranges, end with DATA_LOSS instead of their last piece.
   void DamageBlob(const Digest& digest);
   void RemoveBlob(const Digest& digest);
   // What a file server's power cut and restart do: touches of blobs that were there are lost, and
@@ -78,6 +78,7 @@ class MemoryBlobClient final : public BlobClient {
   struct StoredBytes {
     std::shared_ptr<const std::string> bytes;
     std::string md5;
+    uint32_t crc32c = 0;
     bool damaged = false;
     absl::Time put;  // what a power cut leaves of `touched`
     absl::Time touched;

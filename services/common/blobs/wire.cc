@@ -9,6 +9,7 @@ internal::BlobInfo ToWire(const BlobInfo& info) {
   wire.set_sha256(std::string(info.sha256.bytes()));
   wire.set_md5(info.md5);
   wire.set_size(info.size);
+  if (info.crc32c) wire.set_crc32c(*info.crc32c);
   return wire;
 }
 
@@ -28,7 +29,9 @@ internal::RenditionAddress ToWire(const RenditionAddress& address) {
 
 absl::StatusOr<BlobInfo> FromWire(const internal::BlobInfo& info) {
   SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(info.sha256()));
-  return BlobInfo{.sha256 = digest, .md5 = info.md5(), .size = info.size()};
+  BlobInfo result{.sha256 = digest, .md5 = info.md5(), .size = info.size()};
+  if (info.has_crc32c()) result.crc32c = info.crc32c();
+  return result;
 }
 
 absl::StatusOr<RenditionInfo> FromWire(const internal::RenditionInfo& info) {

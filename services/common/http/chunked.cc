@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "services/common/base/status.h"
+#include "services/common/base/strings.h"
 #include "services/common/http/problem.h"
 
 namespace stockroom::http {
@@ -15,13 +16,6 @@ constexpr size_t kMaxSizeDigits = 15;
 
 absl::Status Bad(std::string_view message) {
   return MakeError(absl::StatusCode::kInvalidArgument, "BAD_BODY", message);
-}
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 }  // namespace
@@ -48,9 +42,9 @@ absl::StatusOr<bool> ChunkedDecoder::TakeLine(std::string_view& in, size_t max) 
 absl::Status ChunkedDecoder::ReadSize() {
   size_t digits = 0;
   left_ = 0;
-  while (digits < line_.size() && HexValue(line_[digits]) >= 0) {
+  while (digits < line_.size() && HexDigit(line_[digits]) >= 0) {
     if (digits == kMaxSizeDigits) return Bad("a chunk's size is out of all proportion");
-    left_ = left_ * 16 + static_cast<uint64_t>(HexValue(line_[digits]));
+    left_ = left_ * 16 + static_cast<uint64_t>(HexDigit(line_[digits]));
     ++digits;
   }
   if (digits == 0 || (digits < line_.size() && line_[digits] != ';')) {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/common/base/strings.h"
+#include "services/common/http/problem.h"
 
 namespace stockroom::http {
 namespace {
@@ -97,7 +98,8 @@ Selection Select(std::string_view method, const Headers& request, const Entity& 
   if (if_none_match) {
     if (ListHas(*if_none_match, entity.etag, Compare::kWeak)) return {304, 0, 0};
   } else if (const auto since = request.Find("If-Modified-Since")) {
-    if (UnmodifiedSince(*since, entity.modified)) return {304, 0, 0};
+    const bool known = entity.modified != absl::InfinitePast();
+    if (known && UnmodifiedSince(*since, entity.modified)) return {304, 0, 0};
   }
   const auto range = request.Find("Range");
   const auto if_range = request.Find("If-Range");
@@ -106,12 +108,24 @@ Selection Select(std::string_view method, const Headers& request, const Entity& 
   return wanted ? SelectRange(*range, entity.size) : Selection{200, 0, entity.size};
 }
 
+Response RefusalOf(const Selection& selection, std::string_view what, std::string_view request_id) {
+  const absl::Status refusal =
+      selection.status == 412
+          ? MakeError(absl::StatusCode::kOutOfRange, "PRECONDITION_FAILED",
+                      absl::StrCat("the ", Av(what), " is not the one that If-Match names"))
+          : MakeError(absl::StatusCode::kOutOfRange, "RANGE_NOT_SATISFIABLE",
+                      absl::StrCat("the range lies outside the ", Av(what)));
+  return ProblemResponse(refusal, request_id);
+}
+
 void Describe(const Selection& selection, const Entity& entity, Response& response) {
   response.status = selection.status;
   response.headers.Set("ETag", entity.etag);
   response.headers.Set("Accept-Ranges", "bytes");
-  response.headers.Set("Last-Modified",
-                       absl::FormatTime(kHttpDate, entity.modified, absl::UTCTimeZone()));
+  if (entity.modified != absl::InfinitePast()) {
+    response.headers.Set("Last-Modified",
+                         absl::FormatTime(kHttpDate, entity.modified, absl::UTCTimeZone()));
+  }
   if (selection.status == 206) {
     response.headers.Set("Content-Range",
                          absl::StrCat("bytes ", selection.offset, "-",

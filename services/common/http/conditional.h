@@ -13,7 +13,8 @@ namespace stockroom::http {
 // What a GET would send whole.
 struct Entity {
   std::string etag;  // strong, with its quotes
-  absl::Time modified;
+  // Without one there is no Last-Modified, and If-Modified-Since is not looked at.
+  absl::Time modified = absl::InfinitePast();
   int64_t size = 0;
 };
 
@@ -23,6 +24,8 @@ struct Selection {
   // Of 200 and 206.
   int64_t offset = 0;
   int64_t length = 0;
+
+  bool refused() const { return status == 412 || status == 416; }
 };
 
 // `method` is GET or HEAD. Several ranges, or one that can not be read, are answered with the
@@ -30,7 +33,10 @@ struct Selection {
 // are ignored.
 Selection Select(std::string_view method, const Headers& request, const Entity& entity);
 
-// Sets status, ETag, Last-Modified, Accept-Ranges and Content-Range.
+// The answer to what is refused; `what` ("file") is how its message names the entity.
+Response RefusalOf(const Selection& selection, std::string_view what, std::string_view request_id);
+
+// Sets status, ETag, Last-Modified, Accept-Ranges and Content-Range, those that there are.
 void Describe(const Selection& selection, const Entity& entity, Response& response);
 
 }  // namespace stockroom::http

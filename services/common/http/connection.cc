@@ -9,6 +9,7 @@
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/cors.h"
+#include "services/common/http/exchange.h"
 #include "services/common/http/problem.h"
 
 namespace stockroom::http {
@@ -52,31 +53,30 @@ void ReadTrace(const Headers& headers, CallContext& context) {
 
 }  // namespace
 
-// One request and its answer.
-struct Connection::Exchange {
-  explicit Exchange(RequestHead from) : head(std::move(from)) {}
-
-  RequestHead head;
-  Request request;
-  const Route* route = nullptr;
-  Response response;
-  bool keep_alive = true;
-  int64_t bytes_sent = 0;
-  const absl::Time started = absl::Now();
-};
+Response Connection::HandlerThrew(const Exchange& exchange, std::string_view what) const {
+  const std::string& id = exchange.request.context.request_id;
+  LogError("a handler threw", {{"route", exchange.request.route}, {"what", what}}, id);
+  return ProblemResponse(MakeError(absl::StatusCode::kInternal, "INTERNAL",
+                                   "something went wrong here; the log has the request id"),
+                         id);
+}
 
 Connection::Connection(boost::asio::ip::tcp::socket socket, ServerState& state, bool reserve,
-                       std::shared_ptr<boost::asio::ssl::context> tls)
+                       std::shared_ptr<boost::asio::ssl::context> tls,
+                       std::shared_ptr<std::atomic<int>> siblings)
     : state_(state),
       reserve_(reserve),
       peer_(AddressOf(socket)),
-      strand_(socket.get_executor()),
+      executor_(socket.get_executor()),
+      siblings_(std::move(siblings)),
       transport_(std::make_shared<Transport>(std::move(socket), std::move(tls))) {
+  siblings_->fetch_add(1);
   state_.Register(this);
 }
 
 Connection::~Connection() {
   transport_->Close();
+  siblings_->fetch_sub(1);
   state_.Unregister(this);
 }
 
@@ -92,20 +92,20 @@ Task<void> Connection::Run(std::shared_ptr<Connection> self) {
     co_return;
   }
   bool more = true;
-  while (more) more = co_await self->ServeOne();
+  while (more) more = co_await self->ServeSome();
   // Drains do not wait for the goodbyes of clients, who may be idle for a minute.
   co_await self->transport_->Goodbye(self->draining() ? kGoodbyeInDrain : state.options.linger);
 }
 
 void Connection::Drain() {
-  boost::asio::post(strand_, [weak = weak_from_this()] {
+  boost::asio::post(executor_, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self != nullptr && self->idle_) self->transport_->Close();
   });
 }
 
 void Connection::Abort() {
-  boost::asio::post(strand_, [weak = weak_from_this()] {
+  boost::asio::post(executor_, [weak = weak_from_this()] {
     const auto self = weak.lock();
     if (self == nullptr) return;
     if (self->running_ != nullptr) self->running_->Cancel();
@@ -113,39 +113,79 @@ void Connection::Abort() {
   });
 }
 
-Task<bool> Connection::ServeOne() {
-  absl::StatusOr<std::optional<RequestHead>> head = co_await ReadHead();
-  if (!head.ok()) co_return co_await RefuseHead(head.status());
-  if (!head->has_value()) co_return false;
+// Serves what comes until a request was answered that had to wait for something. False once the
+// connection is to end. What is at hand and goes at once costs neither a coroutine nor a timer.
+Task<bool> Connection::ServeSome() {
+  HeadProgress progress = NextHead();
+  while (true) {
+    absl::StatusOr<std::optional<RequestHead>> head = TakeHead(progress);
+    if (!head.ok()) co_return co_await RefuseHead(head.status());
+    if (head->has_value()) {
+      Exchange exchange(**std::move(head));
+      std::string allow;
+      absl::Status refused = FindRoute(exchange, &allow);
+      if (!refused.ok() || !TryAnswer(exchange)) {
+        co_return co_await ServeOne(exchange, std::move(refused), allow);
+      }
+      exchange.keep_alive = KeepAlive(exchange);
+      if (!SendAtOnce(exchange) && !co_await SendRest(exchange)) co_return false;
+      if (!exchange.keep_alive) co_return co_await Leave(true);
+      progress = NextHead();
+      continue;
+    }
+    if (draining() && !progress.begun) co_return false;
+    idle_ = !progress.begun;
+    const absl::StatusOr<size_t> n = co_await transport_->ReadSome(kHeadRead, progress.deadline);
+    idle_ = false;
+    if (absl::IsDeadlineExceeded(n.status()) && progress.begun) {
+      co_return co_await RefuseHead(MakeError(absl::StatusCode::kDeadlineExceeded,
+                                              "REQUEST_TIMEOUT",
+                                              "the request's head did not arrive in time"));
+    }
+    if (!n.ok() || *n == 0) co_return false;
+    if (!progress.begun) {
+      progress.begun = true;
+      progress.deadline = Transport::In(state_.options.header_deadline);
+    }
+  }
+}
 
-  Exchange exchange(**std::move(head));
+Connection::HeadProgress Connection::NextHead() const {
+  HeadProgress progress;
+  progress.begun = !transport_->received().empty();
+  progress.deadline =
+      Transport::In(progress.begun ? state_.options.header_deadline : state_.options.idle_timeout);
+  return progress;
+}
+
+// The head, if all of it was received.
+absl::StatusOr<std::optional<RequestHead>> Connection::TakeHead(HeadProgress& progress) {
+  const std::string_view bytes = transport_->received();
+  const size_t limit = static_cast<size_t>(state_.options.max_header_bytes);
+  SR_ASSIGN_OR_RETURN(const std::optional<size_t> end, FindHeadEnd(bytes, &progress.scanned));
+  if (end.value_or(bytes.size()) > limit) {
+    return MakeError(absl::StatusCode::kInvalidArgument, "HEADERS_TOO_LARGE",
+                     absl::StrCat("request line and headers exceed ", limit, " bytes"));
+  }
+  if (!end) return std::optional<RequestHead>();
+  SR_ASSIGN_OR_RETURN(RequestHead head, ParseRequestHead(bytes.substr(0, *end)));
+  transport_->Consume(*end);
+  return std::optional<RequestHead>(std::move(head));
+}
+
+// `refused`: of FindRoute.
+Task<bool> Connection::ServeOne(Exchange& exchange, absl::Status refused,
+                                const std::string& allow) {
   Request& request = exchange.request;
-  request.method = exchange.head.method;
-  request.path = exchange.head.path;
-  request.query = exchange.head.query;
-  request.headers = exchange.head.headers;
-  request.peer = peer_;
-  ReadTrace(request.headers, request.context);
-  request.context.deadline = absl::Now() + RouteOptions().timeout;
   running_ = request.context.cancellation;
-
-  absl::Status refused;
-  std::string allow;
-  absl::StatusOr<Router::Found> found = state_.router.Find(request.method, request.path, &allow);
   BodyReader::Options limits;
   limits.body = state_.BodyPace();
   limits.answer = state_.AnswerPace();
-  if (found.ok()) {
-    exchange.route = found->route;
-    request.captures = std::move(found->captures);
-    request.route = exchange.route->path.text();
-    request.context.deadline = absl::Now() + exchange.route->options.timeout;
+  if (exchange.route != nullptr) {
     limits.max_bytes = exchange.route->options.max_body_bytes;
     limits.until_close = exchange.route->options.until_close;
-    refused = Admit(exchange);
-  } else {
-    refused = found.status();
   }
+  if (refused.ok()) refused = Admit(exchange);
   BodyReader body(*transport_, exchange.head, limits, request.context);
   if (refused.ok()) {
     co_await Answer(exchange, body);
@@ -155,59 +195,70 @@ Task<bool> Connection::ServeOne() {
     exchange.response = ProblemResponse(refused, request.context.request_id);
     if (!allow.empty()) exchange.response.headers.Set("Allow", allow);
   }
-  exchange.keep_alive = exchange.head.keep_alive && !draining() && !reserve_ &&
-                        ++served_ < state_.options.max_requests_per_connection &&
-                        body.CheapToDrop();
-  const absl::Status sent = co_await Send(exchange);
-  Finish(exchange, sent);
-  running_ = nullptr;
-  if (!sent.ok()) co_return false;
+  exchange.keep_alive = KeepAlive(exchange) && body.CheapToDrop();
+  if (!co_await Conclude(exchange)) co_return false;
   if (exchange.keep_alive) {
     const bool dropped = co_await body.Drop();
     transport_->WatchForClose({});
     co_return dropped;
   }
   transport_->WatchForClose({});
-  if (!body.finished() || !transport_->received().empty()) {
+  co_return co_await Leave(body.finished());
+}
+
+// Fills the request of `exchange`.
+absl::Status Connection::FindRoute(Exchange& exchange, std::string* allow) const {
+  Request& request = exchange.request;
+  request.method = exchange.head.method;
+  request.path = exchange.head.path;
+  request.query = exchange.head.query;
+  request.headers = std::move(exchange.head.headers);
+  request.peer = peer_;
+  ReadTrace(request.headers, request.context);
+  request.context.deadline = exchange.started + RouteOptions().timeout;
+  absl::StatusOr<Router::Found> found = state_.router.Find(request.method, request.path, allow);
+  if (!found.ok()) return found.status();
+  exchange.route = found->route;
+  request.captures = std::move(found->captures);
+  request.route = exchange.route->path.text();
+  request.context.deadline = exchange.started + exchange.route->options.timeout;
+  return absl::OkStatus();
+}
+
+// True if the route has the answer at hand.
+bool Connection::TryAnswer(Exchange& exchange) {
+  const TryHandler& attempt = exchange.route->attempt;
+  if (attempt == nullptr || exchange.head.has_body() || reserve_) return false;
+  try {
+    std::optional<Response> response = attempt(exchange.request);
+    if (!response) return false;
+    exchange.response = *std::move(response);
+    exchange.at_hand = true;
+  } catch (const std::exception& e) {
+    exchange.response = HandlerThrew(exchange, e.what());
+  }
+  return true;
+}
+
+bool Connection::KeepAlive(const Exchange& exchange) {
+  return exchange.head.keep_alive && !draining() && !reserve_ &&
+         ++served_ < state_.options.max_requests_per_connection;
+}
+
+// False if the answer could not be sent.
+Task<bool> Connection::Conclude(Exchange& exchange) {
+  const absl::Status sent = co_await Send(exchange);
+  Finish(exchange, sent);
+  running_ = nullptr;
+  co_return sent.ok();
+}
+
+// What was not read would reset the connection, and the answer be lost.
+Task<bool> Connection::Leave(bool all_was_read) {
+  if (!all_was_read || !transport_->received().empty()) {
     co_await transport_->Linger(state_.options.linger);
   }
   co_return false;
-}
-
-Task<absl::StatusOr<std::optional<RequestHead>>> Connection::ReadHead() {
-  const size_t limit = static_cast<size_t>(state_.options.max_header_bytes);
-  size_t scanned = 0;
-  bool begun = !transport_->received().empty();
-  Transport::Clock::time_point deadline =
-      Transport::In(begun ? state_.options.header_deadline : state_.options.idle_timeout);
-  while (true) {
-    const std::string_view bytes = transport_->received();
-    absl::StatusOr<std::optional<size_t>> end = FindHeadEnd(bytes, &scanned);
-    if (!end.ok()) co_return end.status();
-    if (end->has_value() ? **end > limit : bytes.size() > limit) {
-      co_return MakeError(absl::StatusCode::kInvalidArgument, "HEADERS_TOO_LARGE",
-                          absl::StrCat("request line and headers exceed ", limit, " bytes"));
-    }
-    if (end->has_value()) {
-      absl::StatusOr<RequestHead> head = ParseRequestHead(bytes.substr(0, **end));
-      if (!head.ok()) co_return head.status();
-      transport_->Consume(**end);
-      co_return std::optional<RequestHead>(*std::move(head));
-    }
-    if (draining() && !begun) co_return std::optional<RequestHead>();
-    idle_ = !begun;
-    const absl::StatusOr<size_t> n = co_await transport_->ReadSome(kHeadRead, deadline);
-    idle_ = false;
-    if (absl::IsDeadlineExceeded(n.status()) && begun) {
-      co_return MakeError(absl::StatusCode::kDeadlineExceeded, "REQUEST_TIMEOUT",
-                          "the request's head did not arrive in time");
-    }
-    if (!n.ok() || *n == 0) co_return std::optional<RequestHead>();
-    if (!begun) {
-      begun = true;
-      deadline = Transport::In(state_.options.header_deadline);
-    }
-  }
 }
 
 // Nobody knows where the next request would begin: answers and closes.
@@ -253,104 +304,7 @@ Task<Response> Connection::RunHandler(Exchange& exchange) {
   } catch (const std::exception& e) {
     what = e.what();
   }
-  const std::string& id = exchange.request.context.request_id;
-  LogError("a handler threw", {{"route", exchange.request.route}, {"what", what}}, id);
-  co_return ProblemResponse(MakeError(absl::StatusCode::kInternal, "INTERNAL",
-                                      "something went wrong here; the log has the request id"),
-                            id);
-}
-
-Task<absl::Status> Connection::Send(Exchange& exchange) {
-  Response& response = exchange.response;
-  const std::string& id = exchange.request.context.request_id;
-  if (exchange.request.context.cancellation->cancelled()) {
-    response.status = 499;
-    co_return absl::CancelledError("the client went away");
-  }
-  AllowOrigin(state_.options.cors, exchange.request.headers, response);
-  const bool head_only = exchange.request.method == "HEAD";
-  std::string first;
-  if (response.stream != nullptr && !head_only) {
-    // Before the status line is out an error can still be told properly.
-    ByteResult piece = co_await response.stream->Next();
-    if (!piece.ok()) {
-      response = ProblemResponse(piece.status(), id);
-      AllowOrigin(state_.options.cors, exchange.request.headers, response);
-    } else if (piece->has_value()) {
-      first = **std::move(piece);
-    } else {
-      response.stream.reset();
-      response.body.clear();
-    }
-  }
-  Framing framing;
-  framing.http_1_0 = exchange.head.http_1_0;
-  if (response.stream == nullptr && !(head_only && response.stream_length)) {
-    if (StatusHasBody(response.status)) framing.content_length = response.body.size();
-  } else if (response.stream_length) {
-    framing.content_length = response.stream_length;
-  } else if (exchange.head.http_1_0) {
-    exchange.keep_alive = false;  // the end of the connection is the end of the body
-  } else {
-    framing.chunked = true;
-  }
-  framing.keep_alive = exchange.keep_alive;
-  if (response.stream != nullptr && !head_only) {
-    co_return co_await SendStream(exchange, framing, std::move(first));
-  }
-  const bool with_body = !head_only && StatusHasBody(response.status);
-  const std::string head = SerializeHead(response, framing, id, absl::Now());
-  const std::string_view body = with_body ? std::string_view(response.body) : std::string_view();
-  exchange.bytes_sent = static_cast<int64_t>(body.size());
-  Patience patience(state_.AnswerPace());
-  co_return co_await transport_->Write(head, body, patience);
-}
-
-Task<absl::Status> Connection::SendStream(Exchange& exchange, Framing framing, std::string first) {
-  Patience patience(state_.AnswerPace());
-  Response& response = exchange.response;
-  std::string ahead =
-      SerializeHead(response, framing, exchange.request.context.request_id, absl::Now());
-  std::optional<std::string> piece = std::move(first);
-  while (piece.has_value()) {
-    if (framing.content_length &&
-        exchange.bytes_sent + static_cast<int64_t>(piece->size()) > *framing.content_length) {
-      co_return absl::InternalError("the source gave more bytes than announced");
-    }
-    const bool chunk = framing.chunked && !piece->empty();
-    if (chunk) absl::StrAppend(&ahead, absl::Hex(piece->size()), "\r\n");
-    if (chunk) piece->append("\r\n");
-    absl::Status sent = co_await transport_->Write(ahead, *piece, patience);
-    if (!sent.ok()) {
-      exchange.request.context.cancellation->Cancel();
-      co_return sent;
-    }
-    exchange.bytes_sent += static_cast<int64_t>(piece->size()) - (chunk ? 2 : 0);
-    ahead.clear();
-    ByteResult next = co_await response.stream->Next();
-    if (!next.ok()) co_return next.status();
-    piece = *std::move(next);
-  }
-  if (framing.content_length && exchange.bytes_sent != *framing.content_length) {
-    co_return absl::InternalError("the source gave fewer bytes than announced");
-  }
-  if (framing.chunked) co_return co_await transport_->Write("0\r\n\r\n", {}, patience);
-  co_return absl::OkStatus();
-}
-
-void Connection::Finish(const Exchange& exchange, const absl::Status& sent) {
-  const absl::Duration took = absl::Now() - exchange.started;
-  state_.Count(exchange.route, exchange.response.status, took);
-  const bool quiet = exchange.route != nullptr && exchange.route->options.operational;
-  Log(quiet ? LogLevel::kDebug : LogLevel::kInfo, "request",
-      {{"method", exchange.request.method},
-       {"path", exchange.request.path},
-       {"status", exchange.response.status},
-       {"bytes", exchange.bytes_sent},
-       {"ms", absl::ToDoubleMilliseconds(took)},
-       {"trace_id", exchange.request.context.trace.trace_id},
-       {"sent", sent.ok() ? std::string("whole") : std::string(sent.message())}},
-      exchange.request.context.request_id);
+  co_return HandlerThrew(exchange, what);
 }
 
 }  // namespace stockroom::http

@@ -65,12 +65,13 @@ class ServerState {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // `reserve`: past the limit; only operational routes are served.
-  // Plain if `tls` is null.
+  // Plain if `tls` is null. `siblings` counts the connections of the socket's loop.
   Connection(boost::asio::ip::tcp::socket socket, ServerState& state, bool reserve,
-             std::shared_ptr<boost::asio::ssl::context> tls);
+             std::shared_ptr<boost::asio::ssl::context> tls,
+             std::shared_ptr<std::atomic<int>> siblings);
   ~Connection();
 
-  // Serves until the connection ends. Runs on the socket's strand and keeps `self` alive.
+  // Serves until the connection ends. Runs on the socket's loop and keeps `self` alive.
   static Task<void> Run(std::shared_ptr<Connection> self);
 
   // From any thread: close when idle, else after the running request.
@@ -81,13 +82,35 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   struct Exchange;
 
-  Task<bool> ServeOne();
-  Task<absl::StatusOr<std::optional<RequestHead>>> ReadHead();
+  // How far the next request's head has come.
+  struct HeadProgress {
+    size_t scanned = 0;
+    bool begun = false;
+    Transport::Clock::time_point deadline;
+  };
+
+  Task<bool> ServeSome();
+  HeadProgress NextHead() const;
+  absl::StatusOr<std::optional<RequestHead>> TakeHead(HeadProgress& progress);
+  Task<bool> ServeOne(Exchange& exchange, absl::Status refused, const std::string& allow);
   Task<bool> RefuseHead(const absl::Status& error);
+  absl::Status FindRoute(Exchange& exchange, std::string* allow) const;
+  bool TryAnswer(Exchange& exchange);
+  bool KeepAlive(const Exchange& exchange);
+  Task<bool> Conclude(Exchange& exchange);
+  Task<bool> Leave(bool all_was_read);
   Task<void> Answer(Exchange& exchange, RequestBody& body);
   absl::Status Admit(const Exchange& exchange) const;
   Task<Response> RunHandler(Exchange& exchange);
+  Response HandlerThrew(const Exchange& exchange, std::string_view what) const;
+  static Framing Frame(Exchange& exchange);
+  static std::string_view BodyToSend(const Exchange& exchange);
+  bool SendAtOnce(Exchange& exchange);
+  Task<bool> SendRest(Exchange& exchange);
   Task<absl::Status> Send(Exchange& exchange);
+  int64_t SliceAt(const FileBody& file, int64_t at) const;
+  Task<absl::StatusOr<std::string>> FetchSlice(const FileBody& file, int64_t at);
+  Task<absl::Status> SendFile(Exchange& exchange, Framing framing, std::string first);
   Task<absl::Status> SendStream(Exchange& exchange, Framing framing, std::string first);
   void Finish(const Exchange& exchange, const absl::Status& sent);
   bool draining() const { return state_.draining.load(std::memory_order_relaxed); }
@@ -95,7 +118,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ServerState& state_;
   const bool reserve_;
   const std::string peer_;
-  const boost::asio::any_io_executor strand_;
+  const boost::asio::any_io_executor executor_;
+  const std::shared_ptr<std::atomic<int>> siblings_;
   std::shared_ptr<Transport> transport_;
   int64_t served_ = 0;
   // Waiting for a request's first byte, or for the end of the TLS handshake.

@@ -13,7 +13,9 @@ constexpr char kAnyOrigin[] = "*";
 // What scripts may read besides the few headers that they always may.
 constexpr char kExposed[] =
     "Accept-Ranges, Content-Disposition, Content-Range, ETag, Idempotency-Replayed, Location, "
-    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id";
+    "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, Tus-Checksum-Algorithm, "
+    "Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length, "
+    "Upload-Metadata, Upload-Offset, X-Request-Id";
 constexpr size_t kMaxRequestHeaders = 1024;
 
 bool Has(const std::vector<std::string>& origins, std::string_view origin) {

@@ -22,10 +22,15 @@ absl::Status Bad(std::string_view message) {
   return MakeError(absl::StatusCode::kInvalidArgument, "BAD_REQUEST", message);
 }
 
-bool IsTokenChar(char c) {
-  if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
-  return c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
+constexpr std::array<bool, 256> kTokenChars = [] {
+  std::array<bool, 256> token{};
+  for (int c = '0'; c <= '9'; ++c) token[c] = true;
+  for (int c = 'a'; c <= 'z'; ++c) token[c] = token[c - 'a' + 'A'] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) token[c] = true;
+  return token;
+}();
+
+bool IsTokenChar(char c) { return kTokenChars[static_cast<unsigned char>(c)]; }
 
 bool IsToken(std::string_view s) {
   return !s.empty() && std::all_of(s.begin(), s.end(), IsTokenChar);
@@ -79,11 +84,12 @@ absl::Status ParseField(std::string_view line, RequestHead& head) {
     return Bad("a header line is not of the form name: value");
   }
   const std::string_view value = Trim(line.substr(colon + 1));
-  const bool clean = std::none_of(value.begin(), value.end(), [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-  });
-  if (!clean) return Bad("a header value holds control characters");
-  if (head.headers.fields().size() >= kMaxFields) {
+  bool bad = false;  // no way out in the middle: so many characters are looked at at once
+  for (const char c : value) {
+    bad |= (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+  }
+  if (bad) return Bad("a header value holds control characters");
+  if (head.headers.size() >= kMaxFields) {
     return MakeError(absl::StatusCode::kInvalidArgument, "HEADERS_TOO_LARGE",
                      absl::StrCat("more than ", kMaxFields, " header lines"));
   }
@@ -133,7 +139,8 @@ absl::Status ReadHost(const RequestHead& head) {
 }
 
 void ReadConnection(RequestHead& head) {
-  for (const auto& [name, value] : head.headers.fields()) {
+  for (size_t i = 0; i < head.headers.size(); ++i) {
+    const auto [name, value] = head.headers[i];
     if (!EqualsIgnoreCase(name, "Connection")) continue;
     std::string_view rest = value;
     while (!rest.empty()) {

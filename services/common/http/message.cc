@@ -7,6 +7,12 @@
 #include "services/common/http/problem.h"
 
 namespace stockroom::http {
+namespace {
+
+constexpr size_t kUsualText = 512;
+constexpr size_t kUsualFields = 12;
+
+}  // namespace
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
@@ -21,25 +27,39 @@ std::string MediaType(std::string_view content_type) {
 }
 
 void Headers::Add(std::string_view name, std::string_view value) {
-  fields_.emplace_back(std::string(name), std::string(value));
+  const size_t needed = text_.size() + name.size() + value.size();
+  // The old text stays until it was copied from.
+  std::string old;
+  if (needed > text_.capacity()) {
+    old = std::exchange(text_, {});
+    text_.reserve(std::max(kUsualText, 2 * needed));
+    text_ = old;
+  }
+  if (places_.empty()) places_.reserve(kUsualFields);
+  places_.push_back({static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(name.size()),
+                     static_cast<uint32_t>(value.size())});
+  text_.append(name).append(value);
 }
 
 void Headers::Set(std::string_view name, std::string_view value) {
-  std::erase_if(fields_, [&](const auto& field) { return EqualsIgnoreCase(field.first, name); });
+  std::erase_if(places_, [&](const Place& place) {
+    return EqualsIgnoreCase(std::string_view(text_).substr(place.at, place.name), name);
+  });
   Add(name, value);
 }
 
 std::optional<std::string_view> Headers::Find(std::string_view name) const {
-  for (const auto& [key, value] : fields_) {
-    if (EqualsIgnoreCase(key, name)) return value;
+  for (size_t i = 0; i < size(); ++i) {
+    const Field field = (*this)[i];
+    if (EqualsIgnoreCase(field.name, name)) return field.value;
   }
   return std::nullopt;
 }
 
 int Headers::Count(std::string_view name) const {
-  return static_cast<int>(std::count_if(fields_.begin(), fields_.end(), [&](const auto& field) {
-    return EqualsIgnoreCase(field.first, name);
-  }));
+  int count = 0;
+  for (size_t i = 0; i < size(); ++i) count += EqualsIgnoreCase((*this)[i].name, name) ? 1 : 0;
+  return count;
 }
 
 Task<absl::StatusOr<std::string>> ReadAll(RequestBody& body, int64_t max_bytes) {
@@ -60,6 +80,13 @@ std::string_view Request::Captured(std::string_view name) const {
     if (key == name) return value;
   }
   return "";
+}
+
+std::string_view Response::whole_body() const {
+  if (shared_body == nullptr) return body;
+  const std::string_view all(*shared_body);
+  return all.substr(static_cast<size_t>(shared_offset),
+                    shared_length ? static_cast<size_t>(*shared_length) : std::string_view::npos);
 }
 
 Response Response::Text(int status, std::string_view content_type, std::string body) {

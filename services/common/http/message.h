@@ -1,6 +1,7 @@
 // Requests and responses as handlers see them.
 #pragma once
 
+#include <any>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,13 +13,17 @@
 
 #include "absl/status/statusor.h"
 #include "services/common/base/call_context.h"
+#include "services/common/base/executor.h"
 #include "services/common/http/task.h"
 
 namespace stockroom::http {
 
-// Header fields in order; names compare without regard to case.
+// Header fields in order; names compare without regard to case. All text lies in one buffer, since
+// requests have a dozen fields and answers half as many: views of it last until the next Add or
+// Set.
 class Headers {
  public:
+  // Also of views of its own text.
   void Add(std::string_view name, std::string_view value);
   // Replaces every field of that name.
   void Set(std::string_view name, std::string_view value);
@@ -28,10 +33,26 @@ class Headers {
   std::string_view Get(std::string_view name) const { return Find(name).value_or(""); }
   int Count(std::string_view name) const;
 
-  const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+  struct Field {
+    std::string_view name;
+    std::string_view value;
+  };
+  size_t size() const { return places_.size(); }
+  Field operator[](size_t i) const {
+    const Place& place = places_[i];
+    const std::string_view text = text_;
+    return {text.substr(place.at, place.name), text.substr(place.at + place.name, place.value)};
+  }
 
  private:
-  std::vector<std::pair<std::string, std::string>> fields_;
+  // Name and value, one behind the other.
+  struct Place {
+    uint32_t at;
+    uint32_t name;
+    uint32_t value;
+  };
+  std::string text_;
+  std::vector<Place> places_;
 };
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
@@ -79,10 +100,23 @@ struct Request {
   // Cancelled when the client goes away (see RouteOptions::until_close). The deadline is the
   // route's.
   CallContext context;
-  RequestBody* body = nullptr;  // never null while a handler runs
+  RequestBody* body = nullptr;  // never null while a Handler runs; a TryHandler has none
+  // What a TryHandler found out, for the Handler that it leaves the request to.
+  std::any carried;
 
   // The value captured for `name`, "" if the template has no such variable.
   std::string_view Captured(std::string_view name) const;
+};
+
+// A part of an open file whose bytes do not change any more.
+struct FileBody {
+  // Keeps the descriptor open for as long as it is sent.
+  std::shared_ptr<const void> file;
+  int descriptor = -1;
+  int64_t offset = 0;
+  int64_t length = 0;
+  // Where reads run that would have to wait for a disk. Not null; outlives the server.
+  Executor* disk = nullptr;
 };
 
 struct Response {
@@ -90,10 +124,21 @@ struct Response {
   // Content-Length, Transfer-Encoding, Connection, Date and X-Request-Id are the server's.
   Headers headers;
   std::string body;
-  // If set, `body` is ignored.
+  // Bytes that others hold as well, such as a cache: sent from where they are. If set, `body` is
+  // ignored. The part to send must lie inside.
+  std::shared_ptr<const std::string> shared_body;
+  int64_t shared_offset = 0;
+  std::optional<int64_t> shared_length;  // to the end, if absent
+  // If set, `body` and `shared_body` are ignored.
   std::unique_ptr<BodySource> stream;
   // Exact length of `stream`; chunked coding if absent. An answer to HEAD may set it alone.
   std::optional<int64_t> stream_length;
+  // If set, the other bodies are ignored. Sent by sendfile(2), so nothing verifies its bytes. A
+  // file that ends too early breaks the connection off. Not by a TryHandler.
+  std::optional<FileBody> file;
+
+  // What is sent, if nothing is streamed.
+  std::string_view whole_body() const;
 
   static Response Text(int status, std::string_view content_type, std::string body);
 };
@@ -112,5 +157,11 @@ struct RouteOptions {
 using Handler = std::function<Task<Response>(Request&)>;
 // For what needs no waiting at all; must not block.
 using PlainHandler = std::function<Response(Request&)>;
+// The answer if it is at hand; nullopt leaves the request to the route's Handler. Runs on the event
+// loop as soon as the head was read, so it must not block and should take microseconds at most: it
+// may look things up in memory. The answer is whole, not streamed. Not asked for requests with a
+// body. Requests that it answers do not count as in flight: what costs next to nothing is served
+// however busy the server is; and they are logged at debug only, unless they failed.
+using TryHandler = std::function<std::optional<Response>(Request&)>;
 
 }  // namespace stockroom::http

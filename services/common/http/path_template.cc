@@ -19,6 +19,7 @@ absl::Status Bad(std::string_view text, std::string_view what) {
 
 std::vector<std::string_view> SplitPath(std::string_view path) {
   std::vector<std::string_view> segments;
+  segments.reserve(8);
   if (!path.empty() && path.front() == '/') path.remove_prefix(1);
   while (true) {
     const size_t slash = path.find('/');
@@ -90,18 +91,18 @@ absl::StatusOr<std::optional<PathTemplate::Captures>> PathTemplate::Match(
   if (path.size() < segments_.size() || (path.size() > segments_.size() && !has_rest)) {
     return std::optional<Captures>();
   }
-  std::vector<std::string_view> segments = path;
+  std::string_view last = path.back();
   if (!verb_.empty()) {
-    std::string_view& last = segments.back();
     const size_t colon = last.rfind(':');
     if (colon == std::string_view::npos || last.substr(colon + 1) != verb_) {
       return std::optional<Captures>();
     }
     last = last.substr(0, colon);
   }
+  const auto segment = [&](size_t i) { return i + 1 == path.size() ? last : path[i]; };
   for (size_t i = 0; i < segments_.size(); ++i) {
-    if (segments_[i].kind == Segment::Kind::kLiteral ? segments[i] != segments_[i].literal
-                                                     : segments[i].empty()) {
+    if (segments_[i].kind == Segment::Kind::kLiteral ? segment(i) != segments_[i].literal
+                                                     : segment(i).empty()) {
       return std::optional<Captures>();
     }
   }
@@ -109,9 +110,9 @@ absl::StatusOr<std::optional<PathTemplate::Captures>> PathTemplate::Match(
   for (const Variable& variable : variables_) {
     const bool to_end = has_rest && variable.end == segments_.size();
     std::string value;
-    for (size_t i = variable.begin; i < (to_end ? segments.size() : variable.end); ++i) {
+    for (size_t i = variable.begin; i < (to_end ? path.size() : variable.end); ++i) {
       if (i > variable.begin) value += '/';
-      SR_ASSIGN_OR_RETURN(const std::string decoded, PercentDecode(segments[i]));
+      SR_ASSIGN_OR_RETURN(const std::string decoded, PercentDecode(segment(i)));
       value += decoded;
     }
     captures.emplace_back(variable.name, std::move(value));

@@ -25,7 +25,10 @@ constexpr ReasonStatus kByReason[] = {
     {"METHOD_NOT_ALLOWED", 405},     {"PRECONDITION_FAILED", 412},
     {"QUOTA_EXCEEDED", 507},         {"RANGE_NOT_SATISFIABLE", 416},
     {"REQUEST_TIMEOUT", 408},        {"TOO_MANY_KEYS", 409},
-    {"UNSUPPORTED_MEDIA_TYPE", 415},
+    {"UNSUPPORTED_MEDIA_TYPE", 415}, {"CHECKSUM_MISMATCH", 460},
+    {"INCOMING_COMPLETE", 409},      {"INCOMING_EXPIRED", 410},
+    {"LENGTH_REQUIRED", 411},        {"NOT_AS_SIGNED", 412},
+    {"OFFSET_MISMATCH", 409},        {"TUS_VERSION", 412},
 };
 
 int StatusOfCode(absl::StatusCode code) {
@@ -139,6 +142,8 @@ std::string_view ReasonPhrase(int http_status) {
       return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
+    case 460:
+      return "Checksum Mismatch";
     case 499:
       return "Client Closed Request";
     case 500:

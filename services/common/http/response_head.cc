@@ -1,6 +1,6 @@
 #include "services/common/http/response_head.h"
 
-#include <algorithm>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -10,24 +10,45 @@
 namespace stockroom::http {
 namespace {
 
+constexpr size_t kUsualHead = 1024;
+
 bool IsClean(std::string_view value) {
-  return std::none_of(value.begin(), value.end(), [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-  });
+  // Without a way out in the middle the compiler takes many characters at once.
+  bool bad = false;
+  for (const char c : value) {
+    bad |= (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+  }
+  return !bad;
+}
+
+// As of a second, which is all that the header says.
+std::string_view HttpDate(absl::Time now) {
+  thread_local int64_t second = std::numeric_limits<int64_t>::min();
+  thread_local std::string text;
+  const int64_t current = absl::ToUnixSeconds(now);
+  if (current != second) {
+    second = current;
+    text = absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", now, absl::UTCTimeZone());
+  }
+  return text;
 }
 
 }  // namespace
 
 std::string SerializeHead(const Response& response, const Framing& framing,
                           std::string_view request_id, absl::Time now) {
-  std::string head =
-      absl::StrCat("HTTP/1.1 ", response.status, " ", Av(ReasonPhrase(response.status)), "\r\n");
-  for (const auto& [name, value] : response.headers.fields()) {
-    if (IsClean(name) && IsClean(value)) absl::StrAppend(&head, name, ": ", value, "\r\n");
+  std::string head;
+  head.reserve(kUsualHead);
+  absl::StrAppend(&head, "HTTP/1.1 ", response.status, " ", Av(ReasonPhrase(response.status)),
+                  "\r\n");
+  for (size_t i = 0; i < response.headers.size(); ++i) {
+    const auto [name, value] = response.headers[i];
+    if (!IsClean(name) || !IsClean(value)) continue;
+    head.append(name).append(": ").append(value).append("\r\n");
   }
-  absl::StrAppend(&head,
-                  "Date: ", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", now, absl::UTCTimeZone()),
-                  "\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ", Av(request_id), "\r\n");
+  head.append("Date: ").append(HttpDate(now));
+  head.append("\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ").append(request_id);
+  head.append("\r\n");
   if (framing.content_length) {
     absl::StrAppend(&head, "Content-Length: ", *framing.content_length, "\r\n");
   }

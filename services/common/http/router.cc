@@ -14,7 +14,7 @@
 namespace stockroom::http {
 
 absl::Status Router::Add(std::string_view method, std::string_view path, RouteOptions options,
-                         Handler handler) {
+                         Handler handler, TryHandler attempt) {
   SR_ASSIGN_OR_RETURN(PathTemplate compiled, PathTemplate::Parse(path));
   for (const auto& route : routes_) {
     if (route->method == method && route->path.SameShape(compiled)) {
@@ -23,8 +23,8 @@ absl::Status Router::Add(std::string_view method, std::string_view path, RouteOp
                                     route->path.text()));
     }
   }
-  auto route = std::make_unique<Route>(
-      Route{std::string(method), std::move(compiled), options, std::move(handler)});
+  auto route = std::make_unique<Route>(Route{std::string(method), std::move(compiled), options,
+                                             std::move(handler), std::move(attempt)});
   const auto place = std::upper_bound(
       routes_.begin(), routes_.end(), route,
       [](const auto& a, const auto& b) { return a->path.MoreSpecificThan(b->path); });

@@ -18,6 +18,7 @@ struct Route {
   PathTemplate path;
   RouteOptions options;
   Handler handler;
+  TryHandler attempt;  // null: there is none
 };
 
 // Filled before the server starts, then only read.
@@ -25,8 +26,9 @@ class Router {
  public:
   // `path` is a template, see path_template.h. A GET route answers HEAD as well. ALREADY_EXISTS if
   // another route of this method matches the same paths; INVALID_ARGUMENT for a bad template.
+  // `attempt`, if given, is asked before `handler`.
   absl::Status Add(std::string_view method, std::string_view path, RouteOptions options,
-                   Handler handler);
+                   Handler handler, TryHandler attempt = nullptr);
   // For handlers that need no waiting; must not block.
   absl::Status AddPlain(std::string_view method, std::string_view path, RouteOptions options,
                         PlainHandler handler);

@@ -1,10 +1,13 @@
 #include "services/common/http/server.h"
 
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/strand.hpp>
 #include <future>
 #include <thread>
 
@@ -24,6 +27,33 @@ namespace {
 constexpr int kReserve = 16;
 // Out of descriptors or memory: waiting is all that helps.
 constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+// Taken in a row before those that are connected have their turn again.
+constexpr int kAcceptedInARow = 64;
+
+// A thread with an event loop of its own: what belongs to a connection never leaves its thread, so
+// that nothing is handed over, locked or woken between two requests.
+struct Loop {
+  asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(io);
+  std::shared_ptr<std::atomic<int>> connections = std::make_shared<std::atomic<int>>(0);
+  std::thread thread;
+
+  void Run() {
+    // sendfile(2) can not be told to do without, as other ways of sending can.
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+    while (true) {
+      try {
+        io.run();
+        return;
+      } catch (const std::exception& e) {
+        LogError("the HTTP event loop caught an exception", {{"what", e.what()}});
+      }
+    }
+  }
+};
 
 absl::StatusOr<tcp::endpoint> Resolve(asio::io_context& io, const std::string& listen) {
   SR_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(listen));
@@ -43,37 +73,41 @@ absl::StatusOr<tcp::endpoint> Resolve(asio::io_context& io, const std::string& l
 class Server::Core {
  public:
   Core(const ServerOptions& options, Router router, Metrics& metrics)
-      : state(options, std::move(router), metrics),
-        work(asio::make_work_guard(io)),
-        accept_strand(asio::make_strand(io)),
-        acceptor(accept_strand) {}
+      : state(options, std::move(router), metrics), loops(MakeLoops(options.threads)) {}
 
   absl::Status Listen();
   Task<void> Accept();
-  Task<void> AcceptOne();
-  void Serve(tcp::socket socket, const asio::any_io_executor& strand);
+  Task<void> AcceptWaiting();
+  Loop& LeastLoaded();
+  void Serve(tcp::socket socket, Loop& loop);
   void Run();
   void StopAccepting();
   void Stop();
 
   ServerState state;
-  // After the state: what is left on the loop refers to it.
-  asio::io_context io;
-  asio::executor_work_guard<asio::io_context::executor_type> work;
-  asio::any_io_executor accept_strand;
-  tcp::acceptor acceptor;
-  std::vector<std::thread> threads;
+  // After the state: what is left on the loops refers to it. Accepting runs on the first.
+  const std::vector<std::unique_ptr<Loop>> loops;
+  tcp::acceptor acceptor{loops.front()->io};
   int port = 0;
   bool drained = false;
+
+ private:
+  static std::vector<std::unique_ptr<Loop>> MakeLoops(int threads) {
+    std::vector<std::unique_ptr<Loop>> made;
+    for (int i = 0; i < std::max(1, threads); ++i) made.push_back(std::make_unique<Loop>());
+    return made;
+  }
 };
 
 absl::Status Server::Core::Listen() {
-  SR_ASSIGN_OR_RETURN(const tcp::endpoint endpoint, Resolve(io, state.options.listen));
+  SR_ASSIGN_OR_RETURN(const tcp::endpoint endpoint,
+                      Resolve(loops.front()->io, state.options.listen));
   boost::system::error_code error;
   acceptor.open(endpoint.protocol(), error);
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (!error) acceptor.non_blocking(true, error);
   if (error) {
     return Unavailable("CAN_NOT_LISTEN", absl::StrCat("can not listen on ", state.options.listen,
                                                       ": ", error.message()));
@@ -83,29 +117,37 @@ absl::Status Server::Core::Listen() {
 }
 
 Task<void> Server::Core::Accept() {
-  while (acceptor.is_open() && !state.draining.load()) co_await AcceptOne();
+  while (acceptor.is_open() && !state.draining.load()) co_await AcceptWaiting();
 }
 
-Task<void> Server::Core::AcceptOne() {
-  // Each connection has a strand of its own.
-  const asio::any_io_executor strand = asio::make_strand(io);
-  tcp::socket socket(strand);
+// Takes those that wait. Each goes to the loop that has the fewest now: long-lived connections stay
+// where they are, so where they begin decides how evenly the threads are used.
+Task<void> Server::Core::AcceptWaiting() {
   boost::system::error_code error;
   auto token = asio::redirect_error(asio::use_awaitable, error);
-  co_await acceptor.async_accept(socket, token);
-  if (state.draining.load()) co_return;
-  if (error) {
-    LogWarning("can not accept connections", {{"error", error.message()}});
-    asio::steady_timer pause(accept_strand, absl::ToChronoNanoseconds(kAcceptPause));
-    auto wait_token = asio::redirect_error(asio::use_awaitable, error);
-    co_await pause.async_wait(wait_token);
-    co_return;
+  co_await acceptor.async_wait(tcp::acceptor::wait_read, token);
+  for (int i = 0; !error && i < kAcceptedInARow && !state.draining.load(); ++i) {
+    Loop& loop = LeastLoaded();
+    tcp::socket socket(loop.io);
+    acceptor.accept(socket, error);
+    if (!error) Serve(std::move(socket), loop);
   }
-  Serve(std::move(socket), strand);
+  if (!error || error == asio::error::would_block || state.draining.load()) co_return;
+  LogWarning("can not accept connections", {{"error", error.message()}});
+  asio::steady_timer pause(acceptor.get_executor(), absl::ToChronoNanoseconds(kAcceptPause));
+  auto wait_token = asio::redirect_error(asio::use_awaitable, error);
+  co_await pause.async_wait(wait_token);
+}
+
+Loop& Server::Core::LeastLoaded() {
+  const auto least = std::min_element(loops.begin(), loops.end(), [](const auto& a, const auto& b) {
+    return a->connections->load() < b->connections->load();
+  });
+  return **least;
 }
 
 // What has no place, or no memory, is closed: the next one may be luckier.
-void Server::Core::Serve(tcp::socket socket, const asio::any_io_executor& strand) {
+void Server::Core::Serve(tcp::socket socket, Loop& loop) {
   const int open = state.connections();
   if (open >= state.options.max_connections + kReserve) {
     state.refused_connections.Add();
@@ -114,9 +156,9 @@ void Server::Core::Serve(tcp::socket socket, const asio::any_io_executor& strand
   try {
     auto connection = std::make_shared<Connection>(
         std::move(socket), state, open >= state.options.max_connections,
-        state.tls != nullptr ? state.tls->context() : nullptr);
+        state.tls != nullptr ? state.tls->context() : nullptr, loop.connections);
     asio::co_spawn(
-        strand, [connection] { return Connection::Run(connection); }, asio::detached);
+        loop.io, [connection] { return Connection::Run(connection); }, asio::detached);
   } catch (const std::exception& e) {
     state.refused_connections.Add();
     LogError("a connection can not be served", {{"what", e.what()}});
@@ -125,25 +167,14 @@ void Server::Core::Serve(tcp::socket socket, const asio::any_io_executor& strand
 
 void Server::Core::Run() {
   asio::co_spawn(
-      accept_strand, [this] { return Accept(); }, asio::detached);
-  for (int i = 0; i < state.options.threads; ++i) {
-    threads.emplace_back([this] {
-      while (true) {
-        try {
-          io.run();
-          return;
-        } catch (const std::exception& e) {
-          LogError("the HTTP event loop caught an exception", {{"what", e.what()}});
-        }
-      }
-    });
-  }
+      loops.front()->io, [this] { return Accept(); }, asio::detached);
+  for (const auto& loop : loops) loop->thread = std::thread([&loop] { loop->Run(); });
 }
 
 void Server::Core::StopAccepting() {
   state.draining.store(true);
   std::promise<void> closed;
-  asio::post(accept_strand, [this, &closed] {
+  asio::post(acceptor.get_executor(), [this, &closed] {
     boost::system::error_code ignored;
     acceptor.close(ignored);
     closed.set_value();
@@ -152,10 +183,11 @@ void Server::Core::StopAccepting() {
 }
 
 void Server::Core::Stop() {
-  work.reset();
-  io.stop();
-  for (std::thread& thread : threads) thread.join();
-  threads.clear();
+  for (const auto& loop : loops) {
+    loop->work.reset();
+    loop->io.stop();
+    if (loop->thread.joinable()) loop->thread.join();
+  }
 }
 
 Server::Server(std::unique_ptr<Core> core) : core_(std::move(core)) {}

@@ -83,7 +83,7 @@ int ServerState::connections() {
   return static_cast<int>(connections_.size());
 }
 
-// Connections only post to their strand here, so the lock is held for a moment, and none can be
+// Connections only post to their loop here, so the lock is held for a moment, and none can be
 // destroyed meanwhile: that begins with Unregister.
 void ServerState::DrainAll() {
   MutexLock lock(mu_);

@@ -1,8 +1,8 @@
 // Coroutines on the HTTP event loop, and the bridges between them and the rest of the program.
 //
-// A Task runs on its connection's strand: what it touches between two co_awaits nobody else on that
-// connection touches. It must not block: blocking work goes through RunOn, callback interfaces
-// (BlobClient, Delivery) through AwaitCallback.
+// A Task runs on the thread of its connection's loop: what it touches between two co_awaits nobody
+// else on that connection touches. It must not block: blocking work goes through RunOn, callback
+// interfaces (BlobClient, Delivery) through AwaitCallback.
 #pragma once
 
 #include <utility>  // boost/asio/awaitable.hpp of 1.74 uses std::exchange without including this
@@ -23,7 +23,7 @@ template <typename T>
 using Task = boost::asio::awaitable<T>;
 
 // Calls `start(done)` and waits until `done(result)` is called, from any thread, once. Resumes on
-// the coroutine's own strand. If `done` is destroyed without having been called, the waiting
+// the coroutine's own loop. If `done` is destroyed without having been called, the waiting
 // coroutine is destroyed too, which closes its connection.
 template <typename T, typename Start>
 Task<T> AwaitCallback(Start start) {
@@ -52,6 +52,20 @@ Task<absl::StatusOr<T>> RunOn(Executor& executor, absl::AnyInvocable<absl::Statu
     absl::Status submitted =
         executor.Submit([shared, work = std::move(work)]() mutable { (*shared)(work()); });
     if (!submitted.ok()) (*shared)(std::move(submitted));
+  };
+  co_return co_await AwaitCallback<absl::StatusOr<T>>(std::move(start));
+}
+
+// The same for what belongs to work that was admitted before: see Executor::SubmitAdmitted.
+template <typename T>
+Task<absl::StatusOr<T>> RunAdmittedOn(Executor& executor,
+                                      absl::AnyInvocable<absl::StatusOr<T>()> work) {
+  using Done = absl::AnyInvocable<void(absl::StatusOr<T>)>;
+  auto start = [&executor, work = std::move(work)](Done done) mutable {
+    auto shared = std::make_shared<Done>(std::move(done));
+    const bool taken =
+        executor.SubmitAdmitted([shared, work = std::move(work)]() mutable { (*shared)(work()); });
+    if (!taken) (*shared)(absl::UnavailableError("the process is shutting down"));
   };
   co_return co_await AwaitCallback<absl::StatusOr<T>>(std::move(start));
 }

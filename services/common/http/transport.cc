@@ -4,12 +4,16 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>
+#include <cerrno>
 
 #include "absl/strings/str_cat.h"
 #include "services/common/base/status.h"
@@ -23,6 +27,9 @@ namespace {
 constexpr std::chrono::milliseconds kLookEvery(200);
 // How often an operation that is to end is cancelled again, until it has.
 constexpr std::chrono::milliseconds kCancelEvery(100);
+// Pages of a file that were in memory so long ago may have been dropped. Waiting for a peer that
+// takes what it gets is shorter.
+constexpr std::chrono::milliseconds kStale(20);
 // What fits into one record of TLS, and is cheaper to copy together than to send in two.
 constexpr size_t kRecord = 16 << 10;
 
@@ -110,14 +117,14 @@ Task<absl::Status> Transport::Handshake(Clock::time_point deadline) {
 
 void Transport::Consume(size_t n) {
   used_ += n;
-  if (used_ < buffer_.size()) return;
-  buffer_.clear();
-  used_ = 0;
+  if (used_ < end_) return;
+  used_ = end_ = 0;
 }
 
 std::string Transport::Take(size_t n) {
   std::string taken;
-  if (used_ == 0 && n >= buffer_.size()) {
+  if (used_ == 0 && n >= end_) {
+    buffer_.resize(std::exchange(end_, 0));
     taken = std::exchange(buffer_, {});
   } else {
     taken = received().substr(0, n);
@@ -127,22 +134,39 @@ std::string Transport::Take(size_t n) {
 }
 
 Task<absl::StatusOr<size_t>> Transport::ReadSome(size_t max, Clock::time_point deadline) {
-  if (used_ > 0) buffer_.erase(0, std::exchange(used_, 0));
-  const size_t before = buffer_.size();
-  buffer_.resize(before + max);
+  if (used_ > 0) {
+    std::copy(buffer_.begin() + static_cast<ptrdiff_t>(used_),
+              buffer_.begin() + static_cast<ptrdiff_t>(end_), buffer_.begin());
+    end_ -= std::exchange(used_, 0);
+  }
+  if (buffer_.size() < end_ + max) buffer_.resize(end_ + max);
   Arm(deadline);
   boost::system::error_code error;
   auto token = asio::redirect_error(asio::use_awaitable, error);
-  const asio::mutable_buffer into = asio::buffer(buffer_.data() + before, max);
+  const asio::mutable_buffer into = asio::buffer(buffer_.data() + end_, max);
   const size_t n = tls_ != nullptr ? co_await tls_->async_read_some(into, token)
                                    : co_await socket_.async_read_some(into, token);
   Disarm();
-  buffer_.resize(before + n);
+  end_ += n;
   if (!error) co_return n;
   if (IsEnd(error)) co_return size_t{0};
   if (timed_out_) co_return absl::DeadlineExceededError("nothing was received in time");
   tls_over_ = true;
   co_return Broken(error);
+}
+
+size_t Transport::SendNow(std::string_view head, std::string_view body, bool more) {
+  if (tls_ != nullptr) return 0;
+  iovec both[] = {{const_cast<char*>(head.data()), head.size()},
+                  {const_cast<char*>(body.data()), body.size()}};
+  msghdr message{};
+  message.msg_iov = both;
+  message.msg_iovlen = 2;
+  const ssize_t n = ::sendmsg(socket_.native_handle(), &message,
+                              MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+  if (n <= 0) return 0;
+  sent_ += n;
+  return static_cast<size_t>(n);
 }
 
 Task<size_t> Transport::WriteSome(std::string_view head, std::string_view body,
@@ -172,28 +196,72 @@ int64_t Transport::Acknowledged() const {
   return sent_ - waiting;
 }
 
+void Transport::BeginWrite(Patience& patience) {
+  write_begun_ = Clock::now();
+  writing_ = &patience;
+  Arm(write_begun_ + absl::ToChronoNanoseconds(patience.left()));
+}
+
+absl::Status Transport::EndWrite(size_t sent, const boost::system::error_code& error) {
+  Disarm();
+  sent_ += static_cast<int64_t>(sent);
+  SpendOnWrite(Clock::now());
+  writing_ = nullptr;
+  if (!error) return absl::OkStatus();
+  tls_over_ = true;
+  if (!timed_out_) return Broken(error);
+  return absl::DeadlineExceededError("the client takes the answer too slowly");
+}
+
 Task<absl::Status> Transport::Write(std::string_view head, std::string_view body,
                                     Patience& patience) {
+  const size_t at_once = SendNow(head, body);
+  Advance(at_once, head, body);
   while (!head.empty() || !body.empty()) {
-    write_begun_ = Clock::now();
-    writing_ = &patience;
-    Arm(write_begun_ + absl::ToChronoNanoseconds(patience.left()));
+    BeginWrite(patience);
     boost::system::error_code error;
     const size_t n = co_await WriteSome(head, body, error);
-    Disarm();
-    sent_ += static_cast<int64_t>(n);
-    SpendOnWrite(Clock::now());
-    writing_ = nullptr;
-    if (error) {
-      tls_over_ = true;
-      if (!timed_out_) co_return Broken(error);
-      co_return absl::DeadlineExceededError("the client takes the answer too slowly");
-    }
-    const size_t of_head = std::min(n, head.size());
-    head.remove_prefix(of_head);
-    body.remove_prefix(n - of_head);
+    absl::Status status = EndWrite(n, error);
+    if (!status.ok()) co_return status;
+    Advance(n, head, body);
   }
   co_return absl::OkStatus();
+}
+
+Task<absl::StatusOr<int64_t>> Transport::SendFile(std::string_view head, int file, int64_t offset,
+                                                  int64_t length, Patience& patience) {
+  const Clock::time_point begun = Clock::now();
+  bool waited = false;
+  if (!head.empty()) head.remove_prefix(SendNow(head, {}, length > 0));
+  if (!head.empty()) {
+    absl::Status status = co_await Write(head, {}, patience);
+    if (!status.ok()) co_return status;
+    waited = true;
+  }
+  boost::system::error_code error;
+  if (!socket_.native_non_blocking()) socket_.native_non_blocking(true, error);
+  off_t at = offset;
+  while (!error && at < offset + length) {
+    if (waited && Clock::now() - begun > kStale) break;
+    const ssize_t n =
+        ::sendfile(socket_.native_handle(), file, &at, static_cast<size_t>(offset + length - at));
+    if (n > 0) {
+      sent_ += n;
+    } else if (n == 0) {
+      co_return absl::DataLossError("a file that is sent has become shorter");
+    } else if (errno == EAGAIN) {
+      BeginWrite(patience);
+      auto token = asio::redirect_error(asio::use_awaitable, error);
+      co_await socket_.async_wait(asio::ip::tcp::socket::wait_write, token);
+      absl::Status status = EndWrite(0, error);
+      if (!status.ok()) co_return status;
+      waited = true;
+    } else if (errno != EINTR) {
+      error.assign(errno, boost::system::system_category());
+    }
+  }
+  if (error) co_return Broken(error);
+  co_return at - offset;
 }
 
 Task<void> Transport::Linger(absl::Duration limit) {

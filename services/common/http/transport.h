@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -19,7 +20,14 @@
 
 namespace stockroom::http {
 
-// Everything runs on the socket's strand.
+// What was sent of both is theirs no more.
+inline void Advance(size_t sent, std::string_view& head, std::string_view& body) {
+  const size_t of_head = std::min(sent, head.size());
+  head.remove_prefix(of_head);
+  body.remove_prefix(sent - of_head);
+}
+
+// Everything runs on the socket's loop, which has one thread, or on its strand.
 class Transport : public std::enable_shared_from_this<Transport> {
  public:
   using Clock = std::chrono::steady_clock;
@@ -35,7 +43,9 @@ class Transport : public std::enable_shared_from_this<Transport> {
   Task<absl::Status> Handshake(Clock::time_point deadline);
 
   // Bytes that were received and not used yet.
-  std::string_view received() const { return std::string_view(buffer_).substr(used_); }
+  std::string_view received() const {
+    return std::string_view(buffer_).substr(used_, end_ - used_);
+  }
   void Consume(size_t n);
   // The first `n` of them, or all if there are fewer.
   std::string Take(size_t n);
@@ -44,9 +54,22 @@ class Transport : public std::enable_shared_from_this<Transport> {
   // DEADLINE_EXCEEDED once `deadline` has passed, UNAVAILABLE if the connection broke.
   Task<absl::StatusOr<size_t>> ReadSome(size_t max, Clock::time_point deadline);
 
+  // Hands as much of both as the kernel takes at once to it, and returns how much that is; 0 under
+  // TLS, and if the connection broke, which Write finds out. `more`: the rest follows at once.
+  size_t SendNow(std::string_view head, std::string_view body, bool more = false);
+
   // Sends both. A kernel's buffer that stays full is no standstill as long as the peer acknowledges
   // what is in it. DEADLINE_EXCEEDED once it is at an end, UNAVAILABLE if the peer is gone.
   Task<absl::Status> Write(std::string_view head, std::string_view body, Patience& patience);
+
+  // Sends `head`, then a part of a file without copying it, which must not need a disk (see
+  // file_reads.h). Not under TLS. Returns how much of the part was sent: not all of it once the
+  // peer was waited for so long that some may have left the memory, and must be looked at anew. As
+  // Write; DATA_LOSS if the file ends too early, UNAVAILABLE if it can not be read.
+  Task<absl::StatusOr<int64_t>> SendFile(std::string_view head, int file, int64_t offset,
+                                         int64_t length, Patience& patience);
+
+  bool tls() const { return tls_ != nullptr; }
 
   // Says that nothing more will be sent, then reads and drops what still comes.
   Task<void> Linger(absl::Duration limit);
@@ -69,6 +92,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
   void Disarm() { deadline_ = Clock::time_point::max(); }
   void StartTimer(Clock::time_point at);
   void OnTimer(uint64_t generation);
+  void BeginWrite(Patience& patience);
+  absl::Status EndWrite(size_t sent, const boost::system::error_code& error);
   void SpendOnWrite(Clock::time_point now);
   bool StillMoves(Clock::time_point now);
   void LookForClose(Clock::time_point now);
@@ -81,7 +106,10 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::unique_ptr<TlsStream> tls_;
   boost::asio::steady_timer timer_;
   std::string buffer_;
-  size_t used_ = 0;   // of the buffer
+  // Received and not used yet is [used_, end_) of the buffer. It is as large as the largest read,
+  // so that it is cleared once and not for each.
+  size_t used_ = 0;
+  size_t end_ = 0;
   int64_t sent_ = 0;  // into the kernel's buffer
   bool tls_over_ = false;
   // Of the running write; null if none runs.

@@ -15,23 +15,24 @@ absl::Status Bad(std::string_view message) {
   return MakeError(absl::StatusCode::kInvalidArgument, "BAD_URL", message);
 }
 
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+// Nothing to decode, and nothing to find fault with.
+bool IsPlain(std::string_view text) {
+  bool other = false;
+  for (const char c : text) other |= c < 0x20 || c >= 0x7f || c == '%' || c == '+';
+  return !other;
 }
 
 }  // namespace
 
 absl::StatusOr<std::string> PercentDecode(std::string_view text, Plus plus) {
+  if (IsPlain(text)) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (c == '%') {
-      const int high = i + 2 < text.size() ? HexValue(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? HexValue(text[i + 2]) : -1;
+      const int high = i + 2 < text.size() ? HexDigit(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? HexDigit(text[i + 2]) : -1;
       if (high < 0 || low < 0) return Bad("'%' in the URL must be followed by two hex digits");
       c = static_cast<char>(high * 16 + low);
       i += 2;
@@ -65,22 +66,6 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseQuery(
     pairs.emplace_back(std::move(name), std::move(value));
   }
   return pairs;
-}
-
-std::string PercentEncode(std::string_view text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const bool unreserved = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                            (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out.push_back(c);
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return out;
 }
 
 }  // namespace stockroom::http

@@ -20,7 +20,4 @@ absl::StatusOr<std::string> PercentDecode(std::string_view text, Plus plus = Plu
 // for more than 200 pairs.
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseQuery(std::string_view query);
 
-// Escapes everything but RFC 3986 unreserved characters.
-std::string PercentEncode(std::string_view text);
-
 }  // namespace stockroom::http

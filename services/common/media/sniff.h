@@ -6,13 +6,17 @@
 
 namespace stockroom {
 
-enum class MediaKind { kUnknown, kJpeg, kPng, kWebp, kGif, kTiff, kAvif };
+enum class MediaKind { kUnknown, kJpeg, kPng, kWebp, kGif, kTiff, kAvif, kHeic, kJxl, kSvg };
 
 // Enough of the beginning for SniffMedia.
-inline constexpr size_t kSniffBytes = 256;
+inline constexpr size_t kSniffBytes = 1024;
 
-// kUnknown for anything that Stockroom does not read.
-MediaKind SniffMedia(std::string_view beginning);
+// SVG is a program for drawing, not a picture: only where somebody decided to take it.
+enum class SvgPolicy { kRefused, kAllowed };
+
+// kUnknown for anything that Stockroom does not read. SVG must begin as an XML document whose root
+// is <svg>, within kSniffBytes.
+MediaKind SniffMedia(std::string_view beginning, SvgPolicy svg = SvgPolicy::kRefused);
 
 std::string_view MediaName(MediaKind kind);  // "jpeg"; "" for kUnknown
 std::string_view MediaType(MediaKind kind);  // "image/jpeg"; "" for kUnknown

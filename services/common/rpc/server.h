@@ -21,6 +21,9 @@ struct ServerOptions {
   int max_message_bytes = 4 << 20;
   // Streams one connection may hold at once: bounds what one client can pile up.
   int max_streams_per_connection = 512;
+  // What a client may send ahead of the reading of one stream, and thus what a stream holds in
+  // memory. 0: gRPC follows the product of bandwidth and delay, without a bound.
+  int stream_window_bytes = 0;
   // Plain if null.
   std::shared_ptr<TlsCertificates> tls;
 };

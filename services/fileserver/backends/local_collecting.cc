@@ -1,6 +1,5 @@
 // The part of LocalDisk that a collector uses.
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "services/common/base/status.h"
 #include "services/fileserver/backends/footer.h"
 #include "services/fileserver/backends/local_disk.h"
+#include "services/fileserver/backends/shards.h"
 
 namespace stockroom::fileserver {
 namespace {
@@ -25,27 +25,6 @@ std::string StampOf(const TouchClock::Reading& reading, absl::Time modified) {
 
 std::string StampOfNoBlob(const TouchClock::Reading& reading) {
   return absl::StrCat(reading.era, ".none");
-}
-
-// Digests that names in a shard stand for; whatever else lies there is none of our business.
-absl::Status AddDigests(Env& env, const std::string& directory, const std::string& shard,
-                        bool blobs, std::map<std::string, bool>& digests) {
-  const absl::StatusOr<std::vector<std::string>> names = env.List(directory + "/" + shard);
-  if (absl::IsNotFound(names.status())) return absl::OkStatus();
-  if (!names.ok()) return names.status();
-  for (const std::string& name : *names) {
-    if (name.starts_with(shard) && Digest::FromHex(name).ok()) digests[name] |= blobs;
-  }
-  return absl::OkStatus();
-}
-
-// The cursor for the beginning of the next shard; empty after the last.
-std::string NextShard(const std::string& shard) {
-  const unsigned long number = std::stoul(shard, nullptr, 16);
-  if (number >= 255) return "";
-  char next[4];
-  std::snprintf(next, sizeof(next), "%02x", static_cast<unsigned>(number + 1) & 0xffU);
-  return next;
 }
 
 }  // namespace
@@ -128,10 +107,9 @@ absl::StatusOr<std::optional<ListedBlob>> LocalDisk::Inspect(const Digest& diges
     return nothing;
   }
   if (info->modified > touched_before) return nothing;
-  return ListedBlob{
-      .sha256 = digest,
-      .size = std::max<int64_t>(0, info->size - static_cast<int64_t>(kBlobFooterBytes)),
-      .stamp = StampOf(reading, info->modified)};
+  return ListedBlob{.sha256 = digest,
+                    .size = BlobPayloadBytes(info->size),
+                    .stamp = StampOf(reading, info->modified)};
 }
 
 absl::StatusOr<bool> LocalDisk::DeleteBlobIfUntouched(const Digest& digest,
@@ -144,7 +122,7 @@ absl::StatusOr<bool> LocalDisk::DeleteBlobIfUntouched(const Digest& digest,
     MutexLock lock(LockOf(digest));
     SR_ASSIGN_OR_RETURN(deleted, DeleteLocked(digest, stamp));
   }
-  if (deleted) SR_RETURN_IF_ERROR(env_.SyncDirectory(BlobShard(digest)));
+  if (deleted) SR_RETURN_IF_ERROR(directory_syncs_.Sync(BlobShard(digest)));
   return deleted;
 }
 

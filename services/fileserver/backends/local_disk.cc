@@ -64,18 +64,24 @@ class LocalDisk::LocalBlobSink final : public BlobSink {
     if (since_check_ >= kSpaceCheckBytes) {
       since_check_ = 0;
       SR_RETURN_IF_ERROR(disk_.CheckSpace());
+      // The disk works while the rest arrives, and no upload fills the memory with unwritten pages.
+      file_->BeginWriteback();
     }
     return AppendAll(*file_, bytes);
   }
 
-  absl::StatusOr<bool> Commit(const BlobInfo& info) override {
+  absl::StatusOr<bool> Commit(const BlobInfo& info, const ChunkSums& sums) override {
     // Whatever happens, this descriptor is not synced a second time.
     const std::unique_ptr<File> file = std::move(file_);
-    SR_RETURN_IF_ERROR(AppendAll(*file, EncodeFooter(info)));
-    SR_RETURN_IF_ERROR(file->SetModified(disk_.clock_.Read().now));
-    SR_RETURN_IF_ERROR(file->SyncData());
-    SR_ASSIGN_OR_RETURN(const bool existed, disk_.Publish(*file, info.sha256));
-    SR_RETURN_IF_ERROR(disk_.env_.SyncDirectory(disk_.BlobShard(info.sha256)));
+    SR_ASSIGN_OR_RETURN(bool existed, disk_.Reuse(info.sha256));
+    if (!existed) {
+      SR_ASSIGN_OR_RETURN(const std::string footer, EncodeFooter(info, sums));
+      SR_RETURN_IF_ERROR(AppendAll(*file, footer));
+      SR_RETURN_IF_ERROR(file->SetModified(disk_.clock_.Read().now));
+      SR_RETURN_IF_ERROR(disk_.SyncData(*file));
+      SR_ASSIGN_OR_RETURN(existed, disk_.Publish(*file, info.sha256));
+    }
+    SR_RETURN_IF_ERROR(disk_.directory_syncs_.Sync(disk_.BlobShard(info.sha256)));
     return existed;
   }
 
@@ -101,8 +107,9 @@ class LocalDisk::LocalRenditionSink final : public RenditionSink {
 
   absl::Status Append(std::string_view bytes) override { return AppendAll(*file_, bytes); }
 
-  absl::Status Commit(const RenditionInfo& info) override {
-    SR_RETURN_IF_ERROR(AppendAll(*file_, EncodeFooter(info)));
+  absl::Status Commit(const RenditionInfo& info, const ChunkSums& sums) override {
+    SR_ASSIGN_OR_RETURN(const std::string footer, EncodeFooter(info, sums));
+    SR_RETURN_IF_ERROR(AppendAll(*file_, footer));
     file_.reset();
     absl::Status renamed;
     for (int attempt = 0; attempt < kRaceAttempts; ++attempt) {
@@ -111,7 +118,11 @@ class LocalDisk::LocalRenditionSink final : public RenditionSink {
       // NOT_FOUND: a delete has removed the directory just now.
       if (!absl::IsNotFound(renamed)) break;
     }
-    if (renamed.ok()) temporary_.clear();
+    SR_RETURN_IF_ERROR(renamed);
+    temporary_.clear();
+    if (disk_.evictor_) {
+      disk_.evictor_->Added(info.size + static_cast<int64_t>(footer.size()));
+    }
     return renamed;
   }
 
@@ -135,7 +146,19 @@ absl::StatusOr<std::unique_ptr<LocalDisk>> LocalDisk::Open(Env& env, const Optio
   if (!lock.ok()) return lock.status();
   std::unique_ptr<LocalDisk> disk(new LocalDisk(env, options, *std::move(lock)));
   SR_RETURN_IF_ERROR(disk->Prepare());
+  disk->StartEviction();
   return disk;
+}
+
+void LocalDisk::StartEviction() {
+  if (!options_.eviction) return;
+  RenditionEvictor::Options options = *options_.eviction;
+  options.directory = renditions_;
+  options.reserve_bytes = options_.reserve_bytes;
+  options.clock = options_.clock;
+  evictor_ = std::make_unique<RenditionEvictor>(
+      env_, options, options_.metrics ? *options_.metrics : unseen_metrics_);
+  evictor_->Start();
 }
 
 LocalDisk::LocalDisk(Env& env, const Options& options, std::unique_ptr<FileLock> lock)
@@ -144,13 +167,20 @@ LocalDisk::LocalDisk(Env& env, const Options& options, std::unique_ptr<FileLock>
       blobs_(options.directory + "/blobs"),
       renditions_(options.directory + "/renditions"),
       tmp_(options.directory + "/tmp"),
+      quarantine_(options.directory + "/quarantine"),
       lock_(std::move(lock)),
-      clock_(*options.clock, options.steady) {}
+      clock_(*options.clock, options.steady),
+      data_sync_seconds_((options.metrics ? *options.metrics : unseen_metrics_)
+                             .GetHistogram("stockroom_fileserver_sync_seconds",
+                                           "Syncs of blobs' bytes and of their directories.",
+                                           Histogram::LatencyBounds(), {{"what", "data"}})),
+      directory_syncs_(env, options.metrics ? *options.metrics : unseen_metrics_) {}
 
 absl::Status LocalDisk::Prepare() {
   SR_RETURN_IF_ERROR(EnsureShards(env_, blobs_));
   SR_RETURN_IF_ERROR(EnsureShards(env_, renditions_));
   SR_RETURN_IF_ERROR(EnsureDirectory(env_, tmp_));
+  SR_RETURN_IF_ERROR(EnsureDirectory(env_, quarantine_));
   SR_RETURN_IF_ERROR(env_.SyncDirectory(options_.directory));
   SR_ASSIGN_OR_RETURN(const std::vector<std::string> leftovers, env_.List(tmp_));
   for (const std::string& name : leftovers) {
@@ -170,9 +200,25 @@ absl::Status LocalDisk::TryLinking() {
 }
 
 absl::StatusOr<std::unique_ptr<BlobSink>> LocalDisk::CreateBlob() {
+  SR_RETURN_IF_ERROR(directory_syncs_.broken());
   SR_RETURN_IF_ERROR(CheckSpace());
   SR_ASSIGN_OR_RETURN(std::unique_ptr<File> file, env_.OpenUnnamed(tmp_));
   return std::make_unique<LocalBlobSink>(*this, std::move(file));
+}
+
+absl::StatusOr<bool> LocalDisk::Reuse(const Digest& digest) {
+  // Touched first: from now on nobody deletes it.
+  absl::Status touched = TouchBlob(digest);
+  if (absl::IsNotFound(touched)) return false;
+  SR_RETURN_IF_ERROR(touched);
+  return CheckIntact(digest).ok();
+}
+
+absl::Status LocalDisk::SyncData(File& file) {
+  const absl::Time start = absl::Now();
+  absl::Status synced = file.SyncData();
+  data_sync_seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - start));
+  return synced;
 }
 
 absl::StatusOr<bool> LocalDisk::Publish(File& file, const Digest& digest) {
@@ -180,14 +226,13 @@ absl::StatusOr<bool> LocalDisk::Publish(File& file, const Digest& digest) {
     SR_ASSIGN_OR_RETURN(const bool linked, LinkOrTouch(file, digest));
     if (linked) return false;
     const absl::Status there = CheckIntact(digest);
-    if (absl::IsDataLoss(there)) {
+    if (there.ok()) return true;
+    if (!absl::IsNotFound(there)) {
       LogWarning("replacing a damaged blob", {{"digest", digest.hex()}, {"error", there}});
       SR_RETURN_IF_ERROR(Replace(file, digest));
       return false;
     }
-    if (there.ok()) return true;
-    // NOT_FOUND: somebody removed it by hand, so it has to be linked after all.
-    if (!absl::IsNotFound(there)) return there;
+    // Somebody removed it by hand, so it has to be linked after all.
   }
   return Unavailable("BLOB_CONTENDED", BlobPath(digest) + " comes and goes; try again");
 }
@@ -208,16 +253,21 @@ absl::StatusOr<bool> LocalDisk::LinkOrTouch(File& file, const Digest& digest) {
 }
 
 absl::Status LocalDisk::CheckIntact(const Digest& digest) {
-  SR_ASSIGN_OR_RETURN(const std::unique_ptr<BlobSource> source, OpenBlob(digest));
+  SR_ASSIGN_OR_RETURN(std::unique_ptr<BlobSource> source, OpenBlob(digest));
+  SR_ASSIGN_OR_RETURN(const ChunkSums sums, source->Sums());
   StreamHasher hasher;
   std::string buffer;
   const int64_t size = source->info().size;
   for (int64_t position = 0; position < size; position += kChunkBytes) {
     buffer.resize(static_cast<size_t>(std::min(kChunkBytes, size - position)));
     SR_RETURN_IF_ERROR(source->ReadAt(position, buffer.data(), buffer.size()));
-    hasher.Update(buffer);
+    if (sums.empty()) {
+      hasher.Update(buffer);
+    } else {
+      SR_RETURN_IF_ERROR(sums.Verify(position, buffer));
+    }
   }
-  if (hasher.FinishSha256() == digest) return absl::OkStatus();
+  if (!sums.empty() || hasher.FinishSha256() == digest) return absl::OkStatus();
   return absl::DataLossError("its bytes have another SHA-256");
 }
 
@@ -244,7 +294,10 @@ absl::StatusOr<std::unique_ptr<RenditionSink>> LocalDisk::CreateRendition(
 
 absl::StatusOr<std::unique_ptr<RenditionSource>> LocalDisk::OpenRendition(
     const RenditionAddress& address) {
-  return OpenLocalRendition(env_, RenditionPath(address));
+  const std::string path = RenditionPath(address);
+  absl::StatusOr<std::unique_ptr<RenditionSource>> source = OpenLocalRendition(env_, path);
+  if (source.ok() && evictor_) evictor_->Used(path);
+  return source;
 }
 
 absl::Status LocalDisk::RemoveRendition(const RenditionAddress& address) {
@@ -269,16 +322,13 @@ absl::StatusOr<int> LocalDisk::RemoveRenditions(const Digest& original) {
 }
 
 absl::Status LocalDisk::CheckSpace() {
-  SR_ASSIGN_OR_RETURN(const int64_t free, env_.FreeBytes(options_.directory));
-  if (free >= options_.reserve_bytes) return absl::OkStatus();
-  return MakeStatus(
-      absl::StatusCode::kResourceExhausted,
-      absl::StrCat("the file server's disk is full: ", free, " bytes are free and ",
-                   options_.reserve_bytes, " are kept in reserve (limits.reserve_bytes)"),
-      {.reason = "NO_SPACE", .metadata = {}, .violations = {}, .retry_after = absl::Seconds(30)});
+  absl::Status room = CheckReserve(env_, options_.directory, options_.reserve_bytes);
+  if (DetailsOf(room).reason == "NO_SPACE" && evictor_) evictor_->RoomNeeded();
+  return room;
 }
 
 absl::Status LocalDisk::CheckWritable() {
+  SR_RETURN_IF_ERROR(directory_syncs_.broken());
   SR_RETURN_IF_ERROR(CheckSpace());
   SR_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, env_.OpenUnnamed(tmp_));
   SR_RETURN_IF_ERROR(AppendAll(*file, "probe"));

@@ -11,9 +11,10 @@
 
 namespace stockroom::fileserver {
 
-// Serves /healthz, /readyz (not ready while the store can not write) and /metrics. What is passed
-// in outlives the server. UNAVAILABLE if it can not listen.
-absl::StatusOr<std::unique_ptr<http::Server>> StartHttp(const std::string& listen,
+// Serves what `router` has, and /healthz, /readyz (not ready while the store can not write) and
+// /metrics. What is passed in by reference outlives the server. Errors of http::Server::Start.
+absl::StatusOr<std::unique_ptr<http::Server>> StartHttp(const http::ServerOptions& options,
+                                                        http::Router router,
                                                         const HealthProbe& probe, Metrics& metrics);
 
 }  // namespace stockroom::fileserver

@@ -1,7 +1,7 @@
 // Where bytes lie: a local disk (backends/local_disk.h) or an object store.
 //
 // Two name spaces that never mix: blobs, durable once committed, and renditions, which may vanish
-// or rot in a crash and are therefore checked by RenditionStore whenever they are read. Backends
+// or rot in a crash. Both are verified whenever they are read, by Download (transfer.h). Backends
 // keep what they are told; limits, hashing and verification are the stores' (blob_store.h,
 // rendition_store.h).
 #pragma once
@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "services/common/blobs/blob_types.h"
+#include "services/fileserver/store/chunk_sums.h"
 
 namespace stockroom::fileserver {
 
@@ -27,8 +28,9 @@ class BlobSink {
   // RESOURCE_EXHAUSTED when the disk is as full as it may get, UNAVAILABLE after an I/O error.
   virtual absl::Status Append(std::string_view bytes) = 0;
   // Durable under info.sha256 when it returns OK; true if that was there before. Call once; `info`
-  // describes what was appended. A backend may let many callers share one sync.
-  virtual absl::StatusOr<bool> Commit(const BlobInfo& info) = 0;
+  // (all of it) and `sums` describe what was appended. A backend may let many callers share one
+  // sync.
+  virtual absl::StatusOr<bool> Commit(const BlobInfo& info, const ChunkSums& sums) = 0;
 };
 
 class RenditionSink {
@@ -36,7 +38,7 @@ class RenditionSink {
   virtual ~RenditionSink() = default;
   virtual absl::Status Append(std::string_view bytes) = 0;
   // Visible, as a whole, when it returns OK; replaces what had the same address. Call once.
-  virtual absl::Status Commit(const RenditionInfo& info) = 0;
+  virtual absl::Status Commit(const RenditionInfo& info, const ChunkSums& sums) = 0;
 };
 
 // One thing being read; thread-safe; blocking. Stays readable when the thing is removed meanwhile.
@@ -48,6 +50,11 @@ class ByteSource {
   virtual const Info& info() const = 0;
   // Exactly `size` bytes, all of them before info().size. DATA_LOSS if there are fewer.
   virtual absl::Status ReadAt(int64_t offset, char* to, size_t size) = 0;
+  // As recorded when it was written, and undamaged; empty if none were. May block.
+  virtual absl::StatusOr<ChunkSums> Sums() = 0;
+  // A file that begins with these bytes, open for as long as this; -1 where there is none. What is
+  // read past ReadAt is verified by nobody.
+  virtual int Descriptor() const { return -1; }
 };
 using BlobSource = ByteSource<BlobInfo>;
 using RenditionSource = ByteSource<RenditionInfo>;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "services/common/base/log.h"
+#include "services/fileserver/store/content_hasher.h"
 #include "services/fileserver/store/upload_rules.h"
 
 namespace stockroom::fileserver {
@@ -16,18 +18,16 @@ class BlobStore::UploadImpl final : public BlobUpload {
         sink_(std::move(sink)),
         limit_(limit),
         expected_(expected),
-        slot_(std::move(slot)) {}
+        slot_(std::move(slot)),
+        hasher_(store.options_.hashing) {}
 
   absl::Status Append(std::string_view bytes) override {
-    if (!status_.ok() || bytes.empty()) return status_;
-    status_ = CheckRoom(size_, bytes.size(), limit_);
-    if (status_.ok()) status_ = sink_->Append(bytes);
-    if (!status_.ok()) {
-      sink_.reset();  // frees the space now, not when the client has read the error
-      return status_;
-    }
-    hasher_.Update(bytes);
-    size_ += static_cast<int64_t>(bytes.size());
+    if (Store(bytes)) hasher_.Update(bytes);
+    return status_;
+  }
+
+  absl::Status AppendOwned(std::string bytes) override {
+    if (Store(bytes)) hasher_.UpdateOwned(std::move(bytes));
     return status_;
   }
 
@@ -36,7 +36,9 @@ class BlobStore::UploadImpl final : public BlobUpload {
     status_ = absl::FailedPreconditionError("the upload is finished");
     const std::unique_ptr<BlobSink> sink = std::move(sink_);
     SR_RETURN_IF_ERROR(CheckComplete(size_, sent));
-    BlobInfo info{.sha256 = hasher_.FinishSha256(), .md5 = hasher_.FinishMd5(), .size = size_};
+    ContentHasher::Result sums = hasher_.Finish();
+    BlobInfo info{
+        .sha256 = sums.sha256, .md5 = std::move(sums.md5), .size = size_, .crc32c = sums.crc32c};
     if (expected_ && info.sha256 != *expected_) {
       return MakeStatus(
           absl::StatusCode::kDataLoss,
@@ -45,7 +47,7 @@ class BlobStore::UploadImpl final : public BlobUpload {
           {.reason = "DIGEST_MISMATCH"});
     }
     const absl::Time start = absl::Now();
-    SR_ASSIGN_OR_RETURN(const bool existed, sink->Commit(info));
+    SR_ASSIGN_OR_RETURN(const bool existed, sink->Commit(info, sums.sums));
     store_.commit_seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - start));
     (existed ? store_.deduplicated_ : store_.bytes_stored_)
         .Add(existed ? 1 : static_cast<uint64_t>(size_));
@@ -53,12 +55,25 @@ class BlobStore::UploadImpl final : public BlobUpload {
   }
 
  private:
+  // Whether there is something to hash; else the status says why.
+  bool Store(std::string_view bytes) {
+    if (!status_.ok() || bytes.empty()) return false;
+    status_ = CheckRoom(size_, bytes.size(), limit_);
+    if (status_.ok()) status_ = sink_->Append(bytes);
+    if (!status_.ok()) {
+      sink_.reset();  // frees the space now, not when the client has read the error
+      return false;
+    }
+    size_ += static_cast<int64_t>(bytes.size());
+    return true;
+  }
+
   BlobStore& store_;
   std::unique_ptr<BlobSink> sink_;
   const int64_t limit_;
   const std::optional<Digest> expected_;
   const Slots::Slot slot_;
-  StreamHasher hasher_{StreamHasher::Md5::kYes};
+  ContentHasher hasher_;
   int64_t size_ = 0;
   absl::Status status_;
 };
@@ -99,15 +114,18 @@ absl::StatusOr<std::unique_ptr<BlobUpload>> BlobStore::Put(const PutBlobOptions&
 absl::StatusOr<std::unique_ptr<BlobDownload>> BlobStore::Get(const Digest& digest,
                                                              ByteRange range) {
   SR_ASSIGN_OR_RETURN(Slots::Slot slot, downloads_.Take());
+  SR_ASSIGN_OR_RETURN(std::unique_ptr<BlobSource> source, Open(digest));
+  const auto on_damage = [this, digest](const absl::Status& status) {
+    damaged_.Add();
+    LogError("a blob is damaged", {{"digest", digest.hex()}, {"error", status}});
+  };
+  return BlobDownload::Start(std::move(source), range, on_damage, std::move(slot));
+}
+
+absl::StatusOr<std::unique_ptr<BlobSource>> BlobStore::Open(const Digest& digest) {
   absl::StatusOr<std::unique_ptr<BlobSource>> source = backend_.OpenBlob(digest);
   if (absl::IsDataLoss(source.status())) damaged_.Add();
-  if (!source.ok()) return source.status();
-  SR_ASSIGN_OR_RETURN(range, ResolveRange(range, (*source)->info().size));
-  std::optional<BlobDownload::Verification> verify;
-  if (range.length == (*source)->info().size) {
-    verify = BlobDownload::Verification{.expected = digest, .corrupt = &damaged_};
-  }
-  return std::make_unique<BlobDownload>(*std::move(source), range, verify, std::move(slot));
+  return source;
 }
 
 absl::StatusOr<BlobInfo> BlobStore::Stat(const Digest& digest) {

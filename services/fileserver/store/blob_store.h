@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "services/common/base/executor.h"
 #include "services/common/base/metrics.h"
 #include "services/fileserver/store/blob_backend.h"
 #include "services/fileserver/store/slots.h"
@@ -27,6 +28,9 @@ class BlobStore {
     int64_t max_listings = 4;
     // A collector that asks for younger blobs than this is misconfigured, and refused.
     absl::Duration min_untouched = absl::Hours(1);
+    // Where long uploads are hashed (content_hasher.h). Null: by the thread that brings the bytes.
+    // Outlives the store.
+    Executor* hashing = nullptr;
   };
   BlobStore(BlobBackend& backend, const Options& options, Metrics& metrics);
 
@@ -34,8 +38,12 @@ class BlobStore {
   // digest differs from the expected one, INVALID_ARGUMENT when it is empty.
   absl::StatusOr<std::unique_ptr<BlobUpload>> Put(const PutBlobOptions& options);
 
-  // A whole blob is verified while it is read, a range is not. NOT_FOUND, OUT_OF_RANGE, DATA_LOSS.
+  // Verified while it is read, see Download. NOT_FOUND, OUT_OF_RANGE, DATA_LOSS.
   absl::StatusOr<std::unique_ptr<BlobDownload>> Get(const Digest& digest, ByteRange range);
+
+  // For those who read for themselves: nothing is verified, and no slot taken. NOT_FOUND,
+  // DATA_LOSS.
+  absl::StatusOr<std::unique_ptr<BlobSource>> Open(const Digest& digest);
 
   // NOT_FOUND, DATA_LOSS.
   absl::StatusOr<BlobInfo> Stat(const Digest& digest);

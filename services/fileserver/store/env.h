@@ -26,18 +26,29 @@ class File {
   // Fills `to`; fewer than `size` bytes only at the end of the file.
   virtual absl::StatusOr<size_t> ReadAt(int64_t offset, char* to, size_t size) = 0;
   virtual absl::StatusOr<int64_t> Size() = 0;
+  // Cuts a file of OpenToAppend back to `size`, at most its own. Durable with the next SyncData.
+  virtual absl::Status Truncate(int64_t size) = 0;
   // fdatasync. After an error the kernel may have marked the lost pages clean, so that a second
   // call would succeed without having written anything: throw the file away instead.
   virtual absl::Status SyncData() = 0;
+  // Asks for what was appended to be written soon, so that SyncData has less to wait for. A hint:
+  // nothing is durable by it, and errors show in SyncData.
+  virtual void BeginWriteback() {}
   // Sets the time of modification. A SyncData that follows makes it durable if there are bytes to
   // sync, else it may be lost.
   virtual absl::Status SetModified(absl::Time time) = 0;
+  // Nobody but this user may open it: for keys. In memory everything is private.
+  virtual absl::Status MakePrivate() { return absl::OkStatus(); }
+  // Of the operating system, open for as long as this; -1 where there is none.
+  virtual int Descriptor() const { return -1; }
 };
 
 struct FileInfo {
   bool regular = false;  // not a directory, link or device
   int64_t size = 0;
   absl::Time modified;
+  // Tells files apart that exist at the same time.
+  uint64_t inode = 0;
 };
 
 // Holds a lock until destroyed.
@@ -51,12 +62,15 @@ class Env {
  public:
   virtual ~Env() = default;
 
-  // A file without a name in `directory`'s filesystem (O_TMPFILE): it vanishes unless linked.
+  // A file without a name in `directory`'s filesystem (O_TMPFILE), to write and read: it vanishes
+  // unless linked.
   virtual absl::StatusOr<std::unique_ptr<File>> OpenUnnamed(const std::string& directory) = 0;
   // A new file. ALREADY_EXISTS.
   virtual absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) = 0;
   // NOT_FOUND.
   virtual absl::StatusOr<std::unique_ptr<File>> OpenToRead(const std::string& path) = 0;
+  // A file that is there; what is appended goes behind its end, wherever that is. NOT_FOUND.
+  virtual absl::StatusOr<std::unique_ptr<File>> OpenToAppend(const std::string& path) = 0;
 
   // Names a file of this Env. ALREADY_EXISTS, NOT_FOUND (the directory).
   virtual absl::Status Link(File& unnamed, const std::string& path) = 0;
@@ -69,11 +83,16 @@ class Env {
   // Does not follow links. NOT_FOUND.
   virtual absl::StatusOr<FileInfo> Stat(const std::string& path) = 0;
 
+  // What memory holds of a file and has no need to write is forgotten, so that the next read is
+  // from the disk. As far as the system can; errors are none of the caller's business.
+  virtual void DropCached(const std::string&) {}
+
   // ALREADY_EXISTS, NOT_FOUND (the parent).
   virtual absl::Status MakeDirectory(const std::string& path) = 0;
   // NOT_FOUND; FAILED_PRECONDITION when it is not empty.
   virtual absl::Status RemoveDirectory(const std::string& path) = 0;
-  // Makes the names in a directory durable.
+  // Makes the names in a directory durable. NOT_FOUND; DirectorySyncFailed: what was named there
+  // before may be lost, also if a second call said OK.
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
   // Names in a directory, without . and .., sorted. NOT_FOUND.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;
@@ -87,6 +106,20 @@ class Env {
 
 // Appends all of `bytes`, however short the single writes are.
 absl::Status AppendAll(File& file, std::string_view bytes);
+
+// A new file that holds `content`, which is on the disk when this returns OK; its name is not yet.
+// ALREADY_EXISTS.
+absl::Status WriteSyncedFile(Env& env, const std::string& path, std::string_view content);
+
+// A whole file of ours. NOT_FOUND; DATA_LOSS if it is larger than `max_bytes`.
+absl::StatusOr<std::string> ReadSmallFile(Env& env, const std::string& path, int64_t max_bytes);
+
+// UNAVAILABLE (SYNC_FAILED): fsync of a directory said `error`, an errno.
+inline constexpr char kSyncFailed[] = "SYNC_FAILED";
+absl::Status DirectorySyncFailed(int error, const std::string& path);
+
+// RESOURCE_EXHAUSTED (NO_SPACE) unless `reserve_bytes` are free below `directory`.
+absl::Status CheckReserve(Env& env, const std::string& directory, int64_t reserve_bytes);
 
 // MakeDirectory for a path whose existing parts are welcome.
 absl::Status EnsureDirectory(Env& env, const std::string& path);

@@ -49,6 +49,14 @@ class MemoryEnv::MemoryFile final : public File {
     SR_RETURN_IF_ERROR(env_.Enter(Op::kSize, path_).status());
     return static_cast<int64_t>(node_->bytes.size());
   }
+  absl::Status Truncate(int64_t size) override {
+    MutexLock lock(env_.mu_);
+    SR_RETURN_IF_ERROR(env_.Enter(Op::kTruncate, path_).status());
+    node_->bytes.resize(static_cast<size_t>(size));
+    // The pages that were lost are gone; those that come are new.
+    if (node_->synced.starts_with(node_->bytes)) node_->sync_failed = false;
+    return absl::OkStatus();
+  }
   absl::Status SyncData() override {
     MutexLock lock(env_.mu_);
     if (absl::Status entered = env_.Enter(Op::kSyncData, path_).status(); !entered.ok()) {
@@ -122,7 +130,10 @@ void MemoryEnv::LoseUnsynced(Node& node, Survives survives) {
   } else {
     node.durable = node.entries;
     if (node.bytes.size() > node.synced.size()) {
-      node.bytes.resize(node.synced.size() + (node.bytes.size() - node.synced.size()) / 2);
+      const size_t lost = node.bytes.size() - node.synced.size();
+      const bool torn = survives == Survives::kNamesAndTornBytes;
+      node.bytes.resize(node.synced.size() + (torn ? lost / 2 : 0));
+      if (!torn) node.bytes.append(lost, '\0');
     }
     node.synced = node.bytes;
   }
@@ -224,6 +235,14 @@ absl::StatusOr<std::unique_ptr<File>> MemoryEnv::OpenToRead(const std::string& p
   return std::make_unique<MemoryFile>(*this, std::move(node), path);
 }
 
+absl::StatusOr<std::unique_ptr<File>> MemoryEnv::OpenToAppend(const std::string& path) {
+  MutexLock lock(mu_);
+  SR_RETURN_IF_ERROR(Enter(Op::kOpenToAppend, path).status());
+  NodePtr node = Find(path);
+  if (!node) return Missing(path);
+  return std::make_unique<MemoryFile>(*this, std::move(node), path);
+}
+
 absl::Status MemoryEnv::Link(File& unnamed, const std::string& path) {
   MutexLock lock(mu_);
   SR_RETURN_IF_ERROR(Enter(Op::kLink, path).status());
@@ -272,7 +291,8 @@ absl::StatusOr<FileInfo> MemoryEnv::Stat(const std::string& path) {
   if (!node) return Missing(path);
   return FileInfo{.regular = !node->directory,
                   .size = static_cast<int64_t>(node->bytes.size()),
-                  .modified = node->modified};
+                  .modified = node->modified,
+                  .inode = reinterpret_cast<uintptr_t>(node.get())};
 }
 
 absl::Status MemoryEnv::MakeDirectory(const std::string& path) {
@@ -299,9 +319,12 @@ absl::Status MemoryEnv::RemoveDirectory(const std::string& path) {
 
 absl::Status MemoryEnv::SyncDirectory(const std::string& path) {
   MutexLock lock(mu_);
-  SR_RETURN_IF_ERROR(Enter(Op::kSyncDirectory, path).status());
+  const absl::Status entered = Enter(Op::kSyncDirectory, path).status();
   const NodePtr node = Find(path);
+  if (node && DetailsOf(entered).reason == kSyncFailed) node->sync_failed = true;
+  SR_RETURN_IF_ERROR(entered);
   if (!node) return Missing(path);
+  if (node->sync_failed) return absl::OkStatus();
   node->durable = node->entries;
   return absl::OkStatus();
 }

@@ -2,8 +2,9 @@
 //
 // Stricter than any real filesystem: a name is durable only after SyncDirectory of its directory, a
 // file's bytes only after SyncData, and after a SyncData that failed no later one on the same file
-// saves anything, although it says OK (what Linux does). A touch
-// is lost unless bytes of the same file were synced after it.
+// saves anything, although it says OK (what Linux does), unless what was not synced is cut off; nor
+// does one of a directory after one that ended with DirectorySyncFailed. A touch is lost unless
+// bytes of the same file were synced after it.
 #pragma once
 
 #include <functional>
@@ -41,6 +42,8 @@ class MemoryEnv final : public Env {
     kList,
     kFreeBytes,
     kLock,
+    kOpenToAppend,
+    kTruncate,
   };
   struct Call {
     Op op;
@@ -67,6 +70,7 @@ class MemoryEnv final : public Env {
   enum class Survives {
     kOnlySynced,         // names and bytes that were synced
     kNamesAndTornBytes,  // all names, and of bytes that were not synced the first half
+    kNamesAndZeros,      // all names and lengths, but zeros where bytes were not synced
   };
   // Loses what a power cut would lose, frees all locks, and works again. No call may be running and
   // files of before must not be used any more.
@@ -85,6 +89,7 @@ class MemoryEnv final : public Env {
   absl::StatusOr<std::unique_ptr<File>> OpenUnnamed(const std::string& directory) override;
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<File>> OpenToRead(const std::string& path) override;
+  absl::StatusOr<std::unique_ptr<File>> OpenToAppend(const std::string& path) override;
   absl::Status Link(File& unnamed, const std::string& path) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status Unlink(const std::string& path) override;

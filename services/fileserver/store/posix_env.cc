@@ -70,11 +70,20 @@ class PosixFile final : public File {
     return st.st_size;
   }
 
+  absl::Status Truncate(int64_t size) override {
+    if (Retrying([&] { return ftruncate(fd_, size); }) < 0) {
+      return Failed(errno, "ftruncate", path_);
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status SyncData() override {
     // Not even after EINTR: the rule is one attempt per descriptor.
     if (fdatasync(fd_) < 0) return Failed(errno, "fdatasync", path_);
     return absl::OkStatus();
   }
+
+  void BeginWriteback() override { sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE); }
 
   absl::Status SetModified(absl::Time time) override {
     const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, absl::ToTimespec(time)};
@@ -82,6 +91,12 @@ class PosixFile final : public File {
     return absl::OkStatus();
   }
 
+  absl::Status MakePrivate() override {
+    if (fchmod(fd_, 0600) < 0) return Failed(errno, "fchmod", path_);
+    return absl::OkStatus();
+  }
+
+  int Descriptor() const override { return fd_; }
   int fd() const { return fd_; }
 
  private:
@@ -101,13 +116,16 @@ class PosixLock final : public FileLock {
 class PosixEnvImpl final : public Env {
  public:
   absl::StatusOr<std::unique_ptr<File>> OpenUnnamed(const std::string& directory) override {
-    return Open(directory, O_TMPFILE | O_WRONLY, "open(O_TMPFILE)");
+    return Open(directory, O_TMPFILE | O_RDWR, "open(O_TMPFILE)");
   }
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
     return Open(path, O_CREAT | O_EXCL | O_WRONLY, "create");
   }
   absl::StatusOr<std::unique_ptr<File>> OpenToRead(const std::string& path) override {
     return Open(path, O_RDONLY, "open");
+  }
+  absl::StatusOr<std::unique_ptr<File>> OpenToAppend(const std::string& path) override {
+    return Open(path, O_WRONLY | O_APPEND, "open");
   }
 
   absl::Status Link(File& unnamed, const std::string& path) override {
@@ -131,7 +149,14 @@ class PosixEnvImpl final : public Env {
     if (lstat(path.c_str(), &st) < 0) return Failed(errno, "stat", path);
     return FileInfo{.regular = S_ISREG(st.st_mode),
                     .size = st.st_size,
-                    .modified = absl::TimeFromTimespec(st.st_mtim)};
+                    .modified = absl::TimeFromTimespec(st.st_mtim),
+                    .inode = st.st_ino};
+  }
+  void DropCached(const std::string& path) override {
+    const int fd = Retrying([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC); });
+    if (fd < 0) return;
+    static_cast<void>(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+    close(fd);
   }
   absl::Status MakeDirectory(const std::string& path) override {
     return Do(mkdir(path.c_str(), 0750), "mkdir", path);
@@ -143,7 +168,8 @@ class PosixEnvImpl final : public Env {
   absl::Status SyncDirectory(const std::string& path) override {
     const int fd = Retrying([&] { return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
     if (fd < 0) return Failed(errno, "open directory", path);
-    absl::Status status = Do(fsync(fd), "fsync directory", path);
+    absl::Status status;
+    if (fsync(fd) < 0) status = DirectorySyncFailed(errno, path);
     close(fd);
     return status;
   }

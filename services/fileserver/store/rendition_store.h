@@ -1,5 +1,5 @@
-// Renditions: recomputable, so never synced, and therefore verified before a byte of them is
-// served.
+// Renditions: recomputable, so never synced, and therefore never trusted: no byte of them is served
+// that was not verified.
 #pragma once
 
 #include <memory>
@@ -28,10 +28,16 @@ class RenditionStore {
   // INVALID_ARGUMENT (key), RESOURCE_EXHAUSTED, UNAVAILABLE.
   absl::StatusOr<std::unique_ptr<RenditionUpload>> Put(const RenditionAddress& address);
 
-  // Reads and checks the whole rendition before it returns. NOT_FOUND, also when it was damaged (it
-  // is then removed: whoever asked makes it anew); OUT_OF_RANGE.
+  // Verifies the first piece (of what was stored without sums: everything) before it returns, and
+  // the others while they are read. What is damaged, or can not be read, is removed, so that
+  // whoever asks next makes it anew. NOT_FOUND, also when the first piece was damaged;
+  // OUT_OF_RANGE. Errors of the download: DATA_LOSS, when a later piece is.
   absl::StatusOr<std::unique_ptr<RenditionDownload>> Get(const RenditionAddress& address,
                                                          ByteRange range);
+
+  // For those who read for themselves, so it is checked as a whole before, if it has a
+  // Descriptor(); takes no slot. Errors as Get.
+  absl::StatusOr<std::unique_ptr<RenditionSource>> Open(const RenditionAddress& address);
 
   // How many were removed.
   absl::StatusOr<int> RemoveAll(const Digest& original);
@@ -39,7 +45,11 @@ class RenditionStore {
  private:
   class UploadImpl;
 
-  absl::Status Verify(RenditionSource& source) const;
+  static absl::Status VerifyWithoutSums(RenditionSource& source);
+  static absl::Status VerifyAll(RenditionSource& source);
+  // DATA_LOSS also for what the disk does not give.
+  absl::StatusOr<std::unique_ptr<RenditionSource>> OpenSource(const RenditionAddress& address);
+  void RemoveDamaged(const RenditionAddress& address, const absl::Status& damage);
 
   BlobBackend& backend_;
   const Options options_;

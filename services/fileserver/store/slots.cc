@@ -8,10 +8,14 @@ namespace stockroom::fileserver {
 Slots::Slots(const std::string& kind, int64_t limit, Metrics& metrics)
     : kind_(kind),
       limit_(limit),
-      running_(metrics.GetGauge("stockroom_fileserver_transfers_running", "Transfers that run now.",
-                                {{"kind", kind}})),
+      running_(RunningGauge(kind, metrics)),
       refused_(metrics.GetCounter("stockroom_fileserver_transfers_refused_total",
                                   "Transfers refused because too many ran.", {{"kind", kind}})) {}
+
+Gauge& Slots::RunningGauge(const std::string& kind, Metrics& metrics) {
+  return metrics.GetGauge("stockroom_fileserver_transfers_running", "Transfers that run now.",
+                          {{"kind", kind}});
+}
 
 absl::StatusOr<Slots::Slot> Slots::Take() {
   if (taken_.fetch_add(1) >= limit_) {

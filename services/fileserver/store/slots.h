@@ -16,6 +16,9 @@ class Slots {
  public:
   Slots(const std::string& kind, int64_t limit, Metrics& metrics);
 
+  // How many of this kind run, for those who give way to them.
+  static Gauge& RunningGauge(const std::string& kind, Metrics& metrics);
+
   // Given back when destroyed.
   class Slot {
    public:

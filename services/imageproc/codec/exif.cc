@@ -8,26 +8,6 @@
 namespace stockroom::imageproc {
 namespace {
 
-uint32_t BigEndian(std::string_view bytes, size_t at, int length) {
-  uint32_t value = 0;
-  for (int i = 0; i < length; ++i) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
-  return value;
-}
-
-// ICC.1:2010 10.13: records of language, country, length and offset; the first one will do.
-std::string MultiLocalizedText(std::string_view tag) {
-  if (tag.size() < 28 || BigEndian(tag, 8, 4) == 0) return "";
-  const size_t length = BigEndian(tag, 20, 4);
-  const size_t offset = BigEndian(tag, 24, 4);
-  if (offset > tag.size() || length > tag.size() - offset) return "";
-  std::string text;
-  for (size_t at = 0; at + 1 < length && text.size() < kMaxMetadataText; at += 2) {
-    const uint32_t unit = BigEndian(tag, offset + at, 2);
-    text += unit >= 0x20 && unit < 0x7f ? static_cast<char>(unit) : '?';
-  }
-  return CleanText(text);
-}
-
 size_t SequenceLength(unsigned char lead) {
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead < 0xe0) return 2;
@@ -112,27 +92,6 @@ std::optional<absl::Time> ParseExifTime(std::string_view text) {
     return std::nullopt;
   }
   return time;
-}
-
-std::string IccDescription(std::string_view profile) {
-  constexpr size_t kHeader = 128;
-  constexpr size_t kEntry = 12;
-  if (profile.size() < kHeader + 4) return "";
-  const size_t count = BigEndian(profile, kHeader, 4);
-  for (size_t i = 0; i < count && kHeader + 4 + (i + 1) * kEntry <= profile.size(); ++i) {
-    const size_t entry = kHeader + 4 + i * kEntry;
-    if (profile.substr(entry, 4) != "desc") continue;
-    const size_t offset = BigEndian(profile, entry + 4, 4);
-    const size_t length = BigEndian(profile, entry + 8, 4);
-    if (offset > profile.size() || length > profile.size() - offset) return "";
-    const std::string_view tag = profile.substr(offset, length);
-    if (tag.starts_with("mluc")) return MultiLocalizedText(tag);
-    if (tag.starts_with("desc") && tag.size() > 12) {
-      return CleanText(tag.substr(12, BigEndian(tag, 8, 4)));
-    }
-    return "";
-  }
-  return "";
 }
 
 }  // namespace stockroom::imageproc

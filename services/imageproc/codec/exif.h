@@ -1,4 +1,4 @@
-// EXIF and ICC texts out of untrusted metadata, cleaned and bounded.
+// EXIF texts out of untrusted metadata, cleaned and bounded.
 #pragma once
 
 #include <map>
@@ -24,8 +24,5 @@ const std::map<std::string, std::string>& KeptExifFields();
 
 // "2011:04:25 01:55:30" as UTC; nullopt if it is no date (cameras write blanks or zeros).
 std::optional<absl::Time> ParseExifTime(std::string_view text);
-
-// The profile's name from its 'desc' tag; empty if it has none that can be read.
-std::string IccDescription(std::string_view profile);
 
 }  // namespace stockroom::imageproc

@@ -1,9 +1,10 @@
 #include "services/imageproc/codec/loaders.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 
-#include "services/imageproc/codec/exif.h"
+#include "services/imageproc/codec/icc.h"
 
 namespace stockroom::imageproc {
 
@@ -19,12 +20,11 @@ struct BorrowedBlob {
   VipsBlob* blob;
 };
 
-bool IsPlainSrgb(const VImage& image) {
+std::string_view Profile(const VImage& image) {
+  if (image.get_typeof(VIPS_META_ICC_NAME) != VIPS_TYPE_BLOB) return {};
   size_t length = 0;
   const void* data = image.get_blob(VIPS_META_ICC_NAME, &length);
-  const std::string name = IccDescription({static_cast<const char*>(data), length});
-  // "c2" is the tiny sRGB profile that phones and websites embed.
-  return name.find("sRGB") != std::string::npos || name == "c2";
+  return {static_cast<const char*>(data), length};
 }
 
 bool IsGrey(const VImage& image) {
@@ -32,13 +32,14 @@ bool IsGrey(const VImage& image) {
          image.interpretation() == VIPS_INTERPRETATION_GREY16;
 }
 
-VImage ApplyProfile(VImage image) {
+VImage ApplyProfile(VImage image, bool wide) {
   const bool cmyk = image.interpretation() == VIPS_INTERPRETATION_CMYK;
-  const bool embedded = image.get_typeof(VIPS_META_ICC_NAME) != 0;
-  if (!cmyk && (!embedded || IsPlainSrgb(image))) return image;
+  const std::string_view profile = Profile(image);
+  if (!cmyk && (profile.empty() || IsSrgbProfile(profile))) return image;
   const bool grey = IsGrey(image);
-  VImage out = image.icc_transform("srgb", VImage::option()
-                                               ->set("embedded", embedded)
+  const char* target = wide && HasWideGamut(profile) ? "p3" : "srgb";
+  VImage out = image.icc_transform(target, VImage::option()
+                                               ->set("embedded", !profile.empty())
                                                ->set("input_profile", cmyk ? "cmyk" : "srgb")
                                                ->set("intent", VIPS_INTENT_RELATIVE));
   if (!grey) return out;
@@ -49,42 +50,85 @@ VImage ApplyProfile(VImage image) {
 
 }  // namespace
 
-VImage LoadSource(std::string_view bytes, MediaKind format, double shrink) {
+VImage LoadSource(std::string_view bytes, MediaKind format, const LoadOptions& load) {
   const BorrowedBlob borrowed(bytes);
-  auto* options = VImage::option()
-                      ->set("access", VIPS_ACCESS_SEQUENTIAL)
-                      ->set("fail_on", VIPS_FAIL_ON_TRUNCATED);
+  const bool jpeg = format == MediaKind::kJpeg;
+  auto* options = VImage::option()->set("access", VIPS_ACCESS_SEQUENTIAL);
+  // libjpeg tells of damage by warnings only; other libraries warn of odd metadata.
+  options->set("fail_on", !jpeg         ? VIPS_FAIL_ON_ERROR
+                          : load.strict ? VIPS_FAIL_ON_WARNING
+                                        : VIPS_FAIL_ON_TRUNCATED);
+  const int frames = load.all_frames ? -1 : 1;
   switch (format) {
     case MediaKind::kJpeg:
       return VImage::jpegload_buffer(borrowed.blob,
-                                     options->set("shrink", static_cast<int>(shrink)));
+                                     options->set("shrink", static_cast<int>(load.shrink)));
     case MediaKind::kPng:
       return VImage::pngload_buffer(borrowed.blob, options);
     case MediaKind::kWebp:
-      return VImage::webpload_buffer(borrowed.blob, options->set("scale", 1.0 / shrink));
+      return VImage::webpload_buffer(borrowed.blob,
+                                     options->set("scale", 1.0 / load.shrink)->set("n", frames));
     case MediaKind::kGif:
-      return VImage::gifload_buffer(borrowed.blob, options);
+      return VImage::gifload_buffer(borrowed.blob, options->set("n", frames));
     case MediaKind::kTiff:
       return VImage::tiffload_buffer(borrowed.blob, options);
     case MediaKind::kAvif:
+    case MediaKind::kHeic:
       return VImage::heifload_buffer(borrowed.blob, options);
+    case MediaKind::kJxl:
+      return VImage::jxlload_buffer(borrowed.blob, options);
+    case MediaKind::kSvg:
+      return VImage::svgload_buffer(borrowed.blob, options->set("scale", 1.0 / load.shrink));
     case MediaKind::kUnknown:
       break;
   }
+  delete options;
   throw vips::VError("unknown format");
 }
 
 double ShrinkOnLoad(MediaKind format, double ratio) {
-  if (format == MediaKind::kJpeg) {
-    for (const int shrink : {8, 4, 2}) {
-      if (ratio >= shrink) return shrink;
-    }
+  switch (format) {
+    case MediaKind::kJpeg:
+      for (const int shrink : {8, 4, 2}) {
+        if (ratio >= shrink) return shrink;
+      }
+      return 1;
+    case MediaKind::kWebp:
+      return std::max(1.0, ratio / 2);
+    case MediaKind::kSvg:
+      return std::max(1.0, ratio);
+    default:
+      return 1;
   }
-  return 1;
 }
 
-VImage ToSrgb(VImage image) {
-  VImage out = ApplyProfile(image);
+JpegWarning JudgeWarning(std::string_view error) {
+  // libjpeg's texts. Some cameras fill up the end of the picture; more than this is picture.
+  constexpr int kPadding = 64;
+  constexpr std::string_view kExtraneous = " extraneous bytes before marker 0x";
+  if (const size_t at = error.find(kExtraneous); at != std::string_view::npos) {
+    const size_t digits = error.find_last_not_of("0123456789", at - 1) + 1;
+    int count = 0;
+    std::from_chars(error.data() + digits, error.data() + at, count);
+    const bool restart = error.substr(at + kExtraneous.size()).starts_with("d") &&
+                         !error.substr(at + kExtraneous.size()).starts_with("d9");
+    return count > 0 && count <= kPadding && !restart ? JpegWarning::kHarmless
+                                                      : JpegWarning::kDamage;
+  }
+  for (const std::string_view harmless :
+       {"unknown JFIF revision", "Unknown Adobe color transform",
+        "Invalid SOS parameters for sequential", "bad ICC marker"}) {
+    if (error.find(harmless) != std::string_view::npos) return JpegWarning::kHarmless;
+  }
+  for (const std::string_view damage :
+       {"Corrupt JPEG data", "Premature end of JPEG", "Inconsistent progression sequence"}) {
+    if (error.find(damage) != std::string_view::npos) return JpegWarning::kDamage;
+  }
+  return JpegWarning::kNone;
+}
+
+VImage ToScreenColours(VImage image, bool wide) {
+  VImage out = ApplyProfile(image, wide);
   if (IsGrey(out)) {
     out = out.colourspace(VIPS_INTERPRETATION_B_W);
   } else if (out.interpretation() != VIPS_INTERPRETATION_sRGB ||

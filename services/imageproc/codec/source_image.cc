@@ -1,14 +1,20 @@
 #include "services/imageproc/codec/source_image.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <vips/vips8>
 
 #include "absl/strings/str_cat.h"
+#include "services/common/base/status.h"
+#include "services/common/base/strings.h"
+#include "services/imageproc/codec/compose.h"
+#include "services/imageproc/codec/encode.h"
 #include "services/imageproc/codec/exif.h"
-#include "services/imageproc/codec/loaders.h"
-#include "services/imageproc/codec/vips_library.h"
+#include "services/imageproc/codec/header_scan.h"
+#include "services/imageproc/codec/icc.h"
+#include "services/imageproc/codec/planar.h"
+#include "services/imageproc/codec/raster.h"
+#include "services/imageproc/codec/resize.h"
+#include "services/imageproc/codec/svg_check.h"
 
 namespace stockroom::imageproc {
 
@@ -16,11 +22,22 @@ using vips::VImage;
 
 namespace {
 
-size_t BlobSize(const VImage& image, const char* name) {
+int64_t BlobSize(const VImage& image, const char* name) {
   if (image.get_typeof(name) != VIPS_TYPE_BLOB) return 0;
   size_t length = 0;
   image.get_blob(name, &length);
-  return length;
+  return static_cast<int64_t>(length);
+}
+
+bool HasPlainColours(const VImage& image) {
+  if (image.get_typeof(VIPS_META_ICC_NAME) != VIPS_TYPE_BLOB) return true;
+  size_t length = 0;
+  const void* data = image.get_blob(VIPS_META_ICC_NAME, &length);
+  return IsSrgbProfile({static_cast<const char*>(data), length});
+}
+
+std::string ExifText(const VImage& image, const char* field) {
+  return image.get_typeof(field) == 0 ? "" : ExifValue(image.get_string(field));
 }
 
 int IntField(const VImage& image, const char* name, int otherwise) {
@@ -41,28 +58,48 @@ std::string ColorSpaceName(VipsInterpretation interpretation) {
   }
 }
 
-absl::Status CheckLimits(const VImage& image, int frames, const SourceLimits& limits) {
-  if (image.width() > limits.max_side || image.height() > limits.max_side) {
-    return absl::OutOfRangeError(absl::StrCat("The picture is ", image.width(), " x ",
-                                              image.height(), " pixels; a side may have at most ",
-                                              limits.max_side, "."));
+// Whether this program reads `format` at all.
+absl::Status CheckReadable(std::string_view bytes, MediaKind format) {
+  const std::vector<std::string> reads = DescribeCodec().reads;
+  if (std::find(reads.begin(), reads.end(), MediaName(format)) == reads.end()) {
+    std::string names;
+    for (const std::string& name : reads) absl::StrAppend(&names, names.empty() ? "" : ", ", name);
+    return absl::InvalidArgumentError(
+        format == MediaKind::kUnknown
+            ? absl::StrCat("The file is not an image that Stockroom reads: ", names, ".")
+            : absl::StrCat(Av(MediaName(format)), " is not read here, but ", names, "."));
   }
-  const int64_t area = int64_t{image.width()} * image.height();
-  if (area > limits.max_pixels / frames) {
-    const std::string all_frames = frames > 1 ? absl::StrCat(" in ", frames, " frames") : "";
-    return absl::OutOfRangeError(absl::StrCat("The picture has ", image.width(), " x ",
-                                              image.height(), " pixels", all_frames, "; at most ",
+  if (format != MediaKind::kSvg) return absl::OkStatus();
+  SR_RETURN_IF_ERROR(CheckSvg(bytes));
+  return AllowSvg();
+}
+
+absl::Status CheckBytes(const char* what, int64_t size, int64_t limit) {
+  if (size <= limit) return absl::OkStatus();
+  return absl::OutOfRangeError(
+      absl::StrCat("The ", what, " has ", size, " bytes; at most ", limit, " are allowed."));
+}
+
+absl::Status CheckLimits(const HeaderScan& scan, const SourceLimits& limits) {
+  if (std::max(scan.width, scan.height) > limits.max_side) {
+    return absl::OutOfRangeError(absl::StrCat("The picture is ", scan.width, " x ", scan.height,
+                                              " pixels; a side may have at most ", limits.max_side,
+                                              "."));
+  }
+  if (scan.width * scan.height > limits.max_pixels / scan.frames) {
+    const std::string all_frames =
+        scan.frames > 1 ? absl::StrCat(" in ", scan.frames, " frames") : "";
+    return absl::OutOfRangeError(absl::StrCat("The picture has ", scan.width, " x ", scan.height,
+                                              " pixels", all_frames, "; at most ",
                                               limits.max_pixels, " pixels are allowed in all."));
   }
-  if (const size_t size = BlobSize(image, VIPS_META_ICC_NAME); size > limits.max_icc_bytes) {
-    return absl::OutOfRangeError(absl::StrCat("The colour profile has ", size, " bytes; at most ",
-                                              limits.max_icc_bytes, " are allowed."));
+  if (scan.scans > limits.max_jpeg_scans) {
+    return absl::OutOfRangeError(absl::StrCat("The picture is stored in ", scan.scans,
+                                              " passes; at most ", limits.max_jpeg_scans,
+                                              " are allowed."));
   }
-  if (const size_t size = BlobSize(image, VIPS_META_EXIF_NAME); size > limits.max_exif_bytes) {
-    return absl::OutOfRangeError(absl::StrCat("The EXIF block has ", size, " bytes; at most ",
-                                              limits.max_exif_bytes, " are allowed."));
-  }
-  return absl::OkStatus();
+  SR_RETURN_IF_ERROR(CheckBytes("colour profile", scan.icc_bytes, limits.max_icc_bytes));
+  return CheckBytes("EXIF block", scan.exif_bytes, limits.max_exif_bytes);
 }
 
 void ReadMetadata(const VImage& image, SourceFacts& facts) {
@@ -100,63 +137,31 @@ SourceFacts ReadFacts(const VImage& image, MediaKind format, int frames) {
   return facts;
 }
 
-VImage ResizeTo(const VImage& image, Size size) {
-  if (image.width() == size.width && image.height() == size.height) return image;
-  auto* options =
-      VImage::option()->set("vscale", static_cast<double>(size.height) / image.height());
-  const double scale = static_cast<double>(size.width) / image.width();
-  if (!image.has_alpha()) return image.resize(scale, options);
-  // Otherwise the colour of invisible pixels would bleed into their neighbours.
-  return image.premultiply().resize(scale, options).unpremultiply().cast(image.format());
-}
-
-VImage WithoutIdleAlpha(VImage image) {
-  if (!image.has_alpha()) return image;
-  const int alpha = image.bands() - 1;
-  if (image.extract_band(alpha).min() < 255) return image;
-  return image.extract_band(0, VImage::option()->set("n", alpha)).copy_memory();
-}
-
-// Here rather than by the savers' own option, which lets EXIF texts through into PNG.
-VImage WithoutMetadata(const VImage& image) {
-  VImage bare = image.copy();
-  gchar** fields = vips_image_get_fields(bare.get_image());
-  for (gchar** field = fields; *field != nullptr; ++field) bare.remove(*field);
-  g_strfreev(fields);
-  return bare;
-}
-
 }  // namespace
-
-struct Raster::Data {
-  VImage image;
-};
-
-Size FitInside(Size original, const Recipe& recipe) {
-  double scale = 1;
-  if (recipe.width > 0) scale = std::min(scale, static_cast<double>(recipe.width) / original.width);
-  if (recipe.height > 0) {
-    scale = std::min(scale, static_cast<double>(recipe.height) / original.height);
-  }
-  const auto side = [scale](int pixels) {
-    return std::max(1, static_cast<int>(std::lround(pixels * scale)));
-  };
-  return {side(original.width), side(original.height)};
-}
 
 absl::StatusOr<SourceImage> SourceImage::Open(std::string_view bytes, const SourceLimits& limits) {
   if (bytes.empty()) return absl::InvalidArgumentError("The file is empty.");
-  const MediaKind format = SniffMedia(bytes);
-  if (format == MediaKind::kUnknown) {
-    return absl::InvalidArgumentError(
-        "The file is not an image that Stockroom reads: JPEG, PNG, WebP, GIF, TIFF or AVIF.");
-  }
+  const MediaKind format = SniffMedia(bytes, limits.svg);
+  SR_RETURN_IF_ERROR(CheckReadable(bytes, format));
+  // Before any library has seen a byte.
+  SR_ASSIGN_OR_RETURN(const HeaderScan scan, ScanHeader(bytes, format));
+  SR_RETURN_IF_ERROR(CheckLimits(scan, limits));
   try {
-    const VImage header = LoadSource(bytes, format, 1);
-    const int frames = std::max(1, IntField(header, VIPS_META_N_PAGES, 1));
-    if (absl::Status status = CheckLimits(header, frames, limits); !status.ok()) return status;
+    const VImage header = LoadSource(bytes, format, {});
+    const bool animated = format == MediaKind::kGif || format == MediaKind::kWebp;
+    const int frames = animated ? std::max(1, IntField(header, VIPS_META_N_PAGES, 1)) : 1;
+    SR_RETURN_IF_ERROR(CheckLimits({.width = header.width(),
+                                    .height = header.height(),
+                                    .frames = frames,
+                                    .icc_bytes = BlobSize(header, VIPS_META_ICC_NAME),
+                                    .exif_bytes = BlobSize(header, VIPS_META_EXIF_NAME)},
+                                   limits));
     SourceImage source(bytes, format);
     source.facts_ = ReadFacts(header, format, frames);
+    source.facts_.progressive = scan.progressive;
+    source.plain_colours_ = HasPlainColours(header);
+    source.copyright_ = ExifText(header, "exif-ifd0-Copyright");
+    source.artist_ = ExifText(header, "exif-ifd0-Artist");
     return source;
   } catch (...) {
     return CurrentVipsFailure("Reading the header");
@@ -164,22 +169,24 @@ absl::StatusOr<SourceImage> SourceImage::Open(std::string_view bytes, const Sour
 }
 
 absl::StatusOr<Raster> SourceImage::Decode(Size size) const {
-  try {
-    const bool turned = facts_.orientation >= 5;
-    const Size lying = turned ? Size{size.height, size.width} : size;
-    const int full_width = turned ? facts_.height : facts_.width;
-    const int full_height = turned ? facts_.width : facts_.height;
-    const double ratio = std::min(static_cast<double>(full_width) / lying.width,
-                                  static_cast<double>(full_height) / lying.height);
-    VImage image = LoadSource(bytes_, format_, ShrinkOnLoad(format_, ratio));
+  return ReadingPixels(*this, "Decoding the picture", [&](bool strict) {
+    const Turn turn = Turn::ToUpright(facts_.orientation);
+    if (strict) {
+      if (const auto image = LoadInPlanes(*this, turn.Of(size))) {
+        return Raster(std::make_shared<const Raster::Data>(
+            Raster::Data{WithoutMetadata(Turned(*image, turn).copy_memory(), false)}));
+      }
+    }
+    const double ratio = std::min(static_cast<double>(facts_.width) / size.width,
+                                  static_cast<double>(facts_.height) / size.height);
+    VImage image =
+        LoadSource(bytes_, format_, {.shrink = ShrinkOnLoad(format_, ratio), .strict = strict});
     // Colours and orientation come after the resize: the same result from far fewer pixels.
-    image = ToSrgb(ResizeTo(image, lying)).copy_memory();
-    if (facts_.orientation != 1) image = image.autorot().copy_memory();
-    image = WithoutMetadata(WithoutIdleAlpha(image));
+    image =
+        Turned(ToScreenColours(stockroom::imageproc::ResizedTo(image, turn.Of(size)), false), turn);
+    image = WithoutMetadata(WithoutIdleAlpha(image.copy_memory()), false);
     return Raster(std::make_shared<const Raster::Data>(Raster::Data{image}));
-  } catch (...) {
-    return CurrentVipsFailure("Decoding the picture");
-  }
+  });
 }
 
 Size Raster::size() const { return {data_->image.width(), data_->image.height()}; }
@@ -187,38 +194,10 @@ bool Raster::has_alpha() const { return data_->image.has_alpha(); }
 
 absl::StatusOr<Raster> Raster::ResizedTo(Size size) const {
   try {
-    return Raster(std::make_shared<const Data>(Data{ResizeTo(data_->image, size).copy_memory()}));
+    const VImage resized = stockroom::imageproc::ResizedTo(data_->image, size);
+    return Raster(std::make_shared<const Data>(Data{resized.copy_memory()}));
   } catch (...) {
     return CurrentVipsFailure("Resizing the picture");
-  }
-}
-
-absl::StatusOr<std::string> Raster::Encode(ImageFormat format, int quality) const {
-  try {
-    VImage image = data_->image;
-    if (format == ImageFormat::kJpeg && image.has_alpha()) {
-      image = image.flatten(VImage::option()->set("background", 255.0));
-    }
-    VipsBlob* blob = nullptr;
-    auto* options = VImage::option()->set("strip", true);
-    switch (format) {
-      case ImageFormat::kPng:
-        blob = image.pngsave_buffer(options);
-        break;
-      case ImageFormat::kWebp:
-        blob = image.webpsave_buffer(options->set("Q", quality)->set("effort", 2));
-        break;
-      default:
-        blob = image.jpegsave_buffer(options->set("Q", quality));
-        break;
-    }
-    size_t length = 0;
-    const void* data = vips_blob_get(blob, &length);
-    std::string bytes(static_cast<const char*>(data), length);
-    vips_area_unref(VIPS_AREA(blob));
-    return bytes;
-  } catch (...) {
-    return CurrentVipsFailure("Encoding a rendition");
   }
 }
 

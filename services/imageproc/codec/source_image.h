@@ -1,4 +1,4 @@
-// An original: its facts from the header, and its pixels from one decode.
+// An original (or a rung of one): its facts from the header, and its pixels.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "services/common/media/sniff.h"
-#include "services/common/recipe/recipe.h"
+#include "services/common/recipe/geometry.h"
 #include "services/imageproc/core/picture.h"
 
 namespace stockroom::imageproc {
@@ -16,40 +16,30 @@ namespace stockroom::imageproc {
 struct SourceLimits {
   int64_t max_pixels = 100'000'000;  // all frames together
   int max_side = 65'500;
-  size_t max_icc_bytes = 4 << 20;
-  size_t max_exif_bytes = 1 << 20;
+  int64_t max_icc_bytes = 4 << 20;
+  int64_t max_exif_bytes = 1 << 20;
+  // Encoders make about ten; each one more is another pass over all pixels.
+  int max_jpeg_scans = 100;
+  SvgPolicy svg = SvgPolicy::kRefused;
 };
 
-struct Size {
-  int width = 0;
-  int height = 0;
-
-  friend bool operator==(const Size&, const Size&) = default;
-};
-
-// `original` scaled down to fit inside the recipe's box; never larger, never below 1 x 1.
-Size FitInside(Size original, const Recipe& recipe);
-
-// 8-bit pixels in memory, upright, sRGB or grey, with alpha only where it hides something. Cheap to
-// copy (shares the pixels).
+// 8-bit pixels of a whole picture in memory, upright, sRGB or grey, with alpha only where it hides
+// something. Cheap to copy (shares the pixels).
 class Raster {
  public:
+  struct Data;  // libvips' picture
+  explicit Raster(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+
   Size size() const;
   bool has_alpha() const;
+  const Data& data() const { return *data_; }
 
   // Exactly `size`. INVALID_ARGUMENT or OUT_OF_RANGE as everywhere in this folder.
   absl::StatusOr<Raster> ResizedTo(Size size) const;
 
-  // Without any metadata. Transparent parts become white where the format has no alpha. `format` is
-  // not kAuto.
-  absl::StatusOr<std::string> Encode(ImageFormat format, int quality) const;
-
   absl::StatusOr<Pixels> ToPixels() const;
 
  private:
-  friend class SourceImage;
-  struct Data;
-  explicit Raster(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
   std::shared_ptr<const Data> data_;
 };
 
@@ -63,6 +53,13 @@ class SourceImage {
 
   const SourceFacts& facts() const { return facts_; }
   Size size() const { return {facts_.width, facts_.height}; }
+  std::string_view bytes() const { return bytes_; }
+  MediaKind format() const { return format_; }
+  // Neither a colour profile that is not plain sRGB's, nor colours that need one.
+  bool has_plain_colours() const { return plain_colours_; }
+  // EXIF texts; empty if there are none.
+  const std::string& copyright() const { return copyright_; }
+  const std::string& artist() const { return artist_; }
 
   // The first frame as `size` (upright, at most size()), decoded at the smallest scale that the
   // format offers for it.
@@ -74,6 +71,9 @@ class SourceImage {
   std::string_view bytes_;
   MediaKind format_;
   SourceFacts facts_;
+  bool plain_colours_ = false;
+  std::string copyright_;
+  std::string artist_;
 };
 
 }  // namespace stockroom::imageproc

@@ -1,4 +1,4 @@
-// The one who decodes, as the job runner sees it: somebody disposable.
+// The one who decodes, as the rest of the worker sees it: somebody disposable.
 #pragma once
 
 #include <string>
@@ -8,12 +8,23 @@
 #include "absl/status/statusor.h"
 #include "services/common/base/call_context.h"
 #include "stockroom/internal/decoder.pb.h"
+#include "stockroom/internal/work.pb.h"
 
 namespace stockroom::imageproc {
+
+struct DecoderInput {
+  std::string_view source;
+  // Pictures of request.watermarks, in their order.
+  std::vector<std::string_view> watermarks;
+  // The source is a rung that Stockroom itself encoded: a lasting process may serve it. Everything
+  // else gets a process of its own that ends after it.
+  bool own_rung = false;
+};
 
 struct DecodedImage {
   internal::ProcessedImage image;       // without digests
   std::vector<std::string> renditions;  // bytes, in the order of image.renditions
+  std::vector<std::string> rungs;       // bytes, in the order of image.rungs
 };
 
 // Thread-safe.
@@ -28,7 +39,10 @@ class Decoder {
   // be started, or shutting down), INTERNAL (the decoder's own fault).
   virtual absl::StatusOr<DecodedImage> Decode(const CallContext& context,
                                               const internal::DecodeRequest& request,
-                                              std::string_view original) = 0;
+                                              const DecoderInput& input) = 0;
+
+  // The programs behind it, for WorkerHello.
+  virtual std::vector<internal::Engine> Engines() = 0;
 };
 
 }  // namespace stockroom::imageproc

@@ -9,6 +9,7 @@
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
 #include "services/common/blobs/blocking.h"
+#include "services/imageproc/core/step_timer.h"
 
 namespace stockroom::imageproc {
 namespace {
@@ -44,17 +45,14 @@ JobResult DecodeFailure(const CallContext& context, const absl::Status& status) 
   }
 }
 
-class StepTimer {
- public:
-  explicit StepTimer(Histogram& histogram) : histogram_(histogram) {}
-  ~StepTimer() { histogram_.Observe(absl::ToDoubleSeconds(absl::Now() - began_)); }
-  StepTimer(const StepTimer&) = delete;
-  StepTimer& operator=(const StepTimer&) = delete;
-
- private:
-  Histogram& histogram_;
-  const absl::Time began_ = absl::Now();
-};
+// What an original costs is not known before it is decoded, only its length is: a guess for
+// photographs, good enough to tell small from large.
+RenderCost PredictJob(int64_t bytes) {
+  constexpr double kMsPerByte = 100.0 / (1 << 20);
+  constexpr int64_t kUsualMemory = int64_t{150} << 20;
+  return {.cpu_ms = 50 + kMsPerByte * static_cast<double>(bytes),
+          .memory_bytes = kUsualMemory + bytes};
+}
 
 Histogram& StepHistogram(Metrics& metrics, const char* step) {
   return metrics.GetHistogram("stockroom_job_seconds", "Time of a job's steps.",
@@ -63,12 +61,15 @@ Histogram& StepHistogram(Metrics& metrics, const char* step) {
 
 }  // namespace
 
-JobRunner::JobRunner(BlobClient& blobs, Decoder& decoder, const JobLimits& limits, Metrics& metrics)
+JobRunner::JobRunner(BlobClient& blobs, Decoder& decoder, Admission& admission,
+                     const JobLimits& limits, Metrics& metrics)
     : blobs_(blobs),
       decoder_(decoder),
+      admission_(admission),
       limits_(limits),
       metrics_(metrics),
       fetch_seconds_(StepHistogram(metrics, "fetch")),
+      wait_seconds_(StepHistogram(metrics, "wait")),
       decode_seconds_(StepHistogram(metrics, "decode")),
       store_seconds_(StepHistogram(metrics, "store")),
       all_seconds_(StepHistogram(metrics, "all")) {}
@@ -108,33 +109,58 @@ JobResult JobRunner::Attempt(const CallContext& context, const WorkJob& job) {
   }
   if (!bytes.ok()) return Circumstance(context, bytes.status(), "fetching the original");
 
-  internal::DecodeRequest request;
-  *request.mutable_presets() = job.presets();
-  const int64_t asked = job.max_pixels();
-  request.set_max_pixels(asked > 0 ? std::min(asked, limits_.max_pixels) : limits_.max_pixels);
-  absl::StatusOr<DecodedImage> decoded;
-  {
-    const StepTimer timer(decode_seconds_);
-    decoded = decoder_.Decode(context, request, *bytes);
-  }
+  auto decoded = Decode(context, job, *bytes);
   if (!decoded.ok()) return DecodeFailure(context, decoded.status());
-
+  bytes->clear();
+  bytes->shrink_to_fit();
+  internal::ProcessedImage& image = decoded->image;
   const StepTimer timer(store_seconds_);
-  for (int i = 0; i < decoded->image.renditions_size(); ++i) {
-    internal::RenditionMade& made = *decoded->image.mutable_renditions(i);
-    const auto stored = WriteRendition(blobs_, context, {*original, made.key()},
-                                       decoded->renditions[static_cast<size_t>(i)]);
-    if (!stored.ok()) {
-      return Circumstance(context, stored.status(),
-                          absl::StrCat("storing the rendition ", made.preset()));
-    }
-    // The worker's own digest, not the store's word for it.
-    made.set_sha256(std::string(Digest::Of(decoded->renditions[static_cast<size_t>(i)]).bytes()));
-  }
+  absl::Status stored = Store(context, *original, decoded->renditions, *image.mutable_renditions());
+  if (stored.ok()) stored = Store(context, *original, decoded->rungs, *image.mutable_rungs());
+  if (!stored.ok()) return Circumstance(context, stored, "storing the renditions");
   JobResult done;
   done.set_outcome(JobResult::DONE);
-  *done.mutable_image() = std::move(decoded->image);
+  *done.mutable_image() = std::move(image);
   return done;
+}
+
+absl::StatusOr<DecodedImage> JobRunner::Decode(const CallContext& context, const WorkJob& job,
+                                               std::string_view original) {
+  internal::DecodeRequest request;
+  *request.mutable_presets() = job.presets();
+  *request.mutable_ladder() = job.ladder();
+  request.set_analyse(true);
+  request.set_allow_svg(limits_.allow_svg);
+  const int64_t asked = job.max_pixels();
+  request.set_max_pixels(asked > 0 ? std::min(asked, limits_.max_pixels) : limits_.max_pixels);
+  DecoderInput input{.source = original};
+  for (const internal::Watermark& mark : job.watermarks()) {
+    request.add_watermarks(mark.name());
+    input.watermarks.push_back(mark.picture());
+  }
+  const auto size = static_cast<int64_t>(original.size());
+  SR_ASSIGN_OR_RETURN(const auto ticket, admission_.Enter(PredictJob(size), size, WorkClass::kJob));
+  {
+    const StepTimer timer(wait_seconds_);
+    const absl::Status turn = ticket->AwaitSlot(context);
+    // It waited for others: the image killed nobody.
+    if (absl::IsDeadlineExceeded(turn)) return Unavailable("WORKER_BUSY", "no CPU slot in time");
+    SR_RETURN_IF_ERROR(turn);
+  }
+  const StepTimer timer(decode_seconds_);
+  return decoder_.Decode(context, request, input);
+}
+
+absl::Status JobRunner::Store(const CallContext& context, const Digest& original,
+                              const std::vector<std::string>& bytes,
+                              google::protobuf::RepeatedPtrField<internal::RenditionMade>& made) {
+  for (int i = 0; i < made.size(); ++i) {
+    const std::string& content = bytes[static_cast<size_t>(i)];
+    SR_RETURN_IF_ERROR(
+        WriteRendition(blobs_, context, {original, made[i].key()}, content).status());
+    made[i].set_sha256(std::string(Digest::Of(content).bytes()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace stockroom::imageproc

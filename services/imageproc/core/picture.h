@@ -1,4 +1,4 @@
-// What is known about an original, and the small picture that processors look at.
+// What is known about an original, and the small pictures that processors look at.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,10 @@ namespace stockroom::imageproc {
 struct SourceFacts {
   int width = 0;  // upright
   int height = 0;
-  std::string format;  // jpeg, png, webp, gif, tiff, avif
+  std::string format;  // jpeg, png, webp, gif, tiff, avif, heic, jxl, svg
   std::string media_type;
-  int frames = 1;
+  int frames = 1;               // of an animation; pages of a document do not count
+  bool progressive = false;     // JPEG: not baseline; PNG, GIF: interlaced
   int bit_depth = 8;            // of one channel
   bool has_alpha = false;       // the file has an alpha channel, even if it hides nothing
   std::string color_space;      // rgb, grey, cmyk, or libvips' name of another one
@@ -40,7 +41,9 @@ struct Pixels {
   }
 };
 
-// Longest side of the picture that processors get.
+// Longest sides of the two pictures that processors get: for hashes of colour, and for what looks
+// at edges.
 inline constexpr int kAnalysisSide = 100;
+inline constexpr int kLargeAnalysisSide = 512;
 
 }  // namespace stockroom::imageproc

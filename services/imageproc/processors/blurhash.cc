@@ -100,11 +100,11 @@ std::string BlurHash(const Pixels& pixels, int x_components, int y_components) {
   return hash;
 }
 
-absl::StatusOr<nlohmann::json> MakeBlurHash(const ProcessorInput& input) {
-  const bool portrait = input.pixels.height > input.pixels.width;
+absl::StatusOr<nlohmann::json> MakeBlurHash(const AnalysisInput& input) {
+  const bool portrait = input.small.height > input.small.width;
   const int x = portrait ? 3 : 4;
   const int y = portrait ? 4 : 3;
-  return nlohmann::json{{"hash", BlurHash(input.pixels, x, y)}, {"components", {x, y}}};
+  return nlohmann::json{{"hash", BlurHash(input.small, x, y)}, {"components", {x, y}}};
 }
 
 }  // namespace stockroom::imageproc

@@ -85,13 +85,14 @@ json Gps(const SourceFacts& facts) {
 
 }  // namespace
 
-absl::StatusOr<json> DescribeFacts(const ProcessorInput& input) {
+absl::StatusOr<json> DescribeFacts(const AnalysisInput& input) {
   const SourceFacts& facts = input.facts;
   json result = {{"width", facts.width},
                  {"height", facts.height},
                  {"format", facts.format},
                  {"media_type", facts.media_type},
                  {"frames", facts.frames},
+                 {"progressive", facts.progressive},
                  {"bit_depth", facts.bit_depth},
                  {"has_alpha", facts.has_alpha},
                  {"color_space", facts.color_space},

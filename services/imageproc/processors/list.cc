@@ -8,6 +8,9 @@ std::span<const Processor> Processors() {
       {"thumbhash", MakeThumbHash},
       {"blurhash", MakeBlurHash},
       {"palette", FindPalette},
+      {"pdq", MakePdq},
+      {"sharpness", MeasureSharpness},
+      {"smart_crop", FindSmartCrop},
   };
   return kProcessors;
 }

@@ -150,9 +150,9 @@ std::vector<Cluster> MergeAlike(std::vector<Cluster> clusters) {
 
 }  // namespace
 
-absl::StatusOr<nlohmann::json> FindPalette(const ProcessorInput& input) {
+absl::StatusOr<nlohmann::json> FindPalette(const AnalysisInput& input) {
   nlohmann::json colors = nlohmann::json::array();
-  const std::vector<Cluster> boxes = Histogram(input.pixels);
+  const std::vector<Cluster> boxes = Histogram(input.small);
   for (const Cluster& cluster : MergeAlike(KMeans(boxes))) {
     if (cluster.weight < kLeastWeight && !colors.empty()) break;
     colors.push_back(

@@ -13,16 +13,17 @@
 
 namespace stockroom::imageproc {
 
-struct ProcessorInput {
+struct AnalysisInput {
   const SourceFacts& facts;
-  const Pixels& pixels;  // at most kAnalysisSide on a side, never empty
+  const Pixels& small;  // at most kAnalysisSide on a side, never empty
+  const Pixels& large;  // at most kLargeAnalysisSide on a side, never empty
 };
 
 struct Processor {
   // 1 to 64 characters of a-z, 0-9, dash and underscore; the key of its result.
   std::string_view name;
   // Returns a JSON object. Must be deterministic, must not keep anything between calls.
-  absl::StatusOr<nlohmann::json> (*execute)(const ProcessorInput& input);
+  absl::StatusOr<nlohmann::json> (*execute)(const AnalysisInput& input);
 };
 
 // The explicit list, in the order of execution.
@@ -31,6 +32,6 @@ std::span<const Processor> Processors();
 // Every processor's result as JSON text, by name. One that fails (or throws) gives
 // {"error": "..."}; the others and the image are not affected.
 std::map<std::string, std::string> RunProcessors(std::span<const Processor> processors,
-                                                 const ProcessorInput& input);
+                                                 const AnalysisInput& input);
 
 }  // namespace stockroom::imageproc

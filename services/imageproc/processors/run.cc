@@ -5,7 +5,7 @@
 namespace stockroom::imageproc {
 namespace {
 
-absl::StatusOr<nlohmann::json> Execute(const Processor& processor, const ProcessorInput& input) {
+absl::StatusOr<nlohmann::json> Execute(const Processor& processor, const AnalysisInput& input) {
   try {
     return processor.execute(input);
   } catch (const std::exception& error) {
@@ -16,7 +16,7 @@ absl::StatusOr<nlohmann::json> Execute(const Processor& processor, const Process
 }  // namespace
 
 std::map<std::string, std::string> RunProcessors(std::span<const Processor> processors,
-                                                 const ProcessorInput& input) {
+                                                 const AnalysisInput& input) {
   std::map<std::string, std::string> results;
   for (const Processor& processor : processors) {
     absl::StatusOr<nlohmann::json> result = Execute(processor, input);

@@ -125,8 +125,8 @@ std::string ThumbHash(const Pixels& pixels) {
   return hash;
 }
 
-absl::StatusOr<nlohmann::json> MakeThumbHash(const ProcessorInput& input) {
-  const std::string hash = ThumbHash(input.pixels);
+absl::StatusOr<nlohmann::json> MakeThumbHash(const AnalysisInput& input) {
+  const std::string hash = ThumbHash(input.small);
   const auto byte = [&hash](size_t i) { return static_cast<uint8_t>(hash[i]); };
   const uint32_t header = byte(0) | byte(1) << 8 | byte(2) << 16;
   const double l = (header & 63) / 63.0;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "services/common/base/executor.h"
@@ -27,6 +29,8 @@ struct WorkServiceOptions {
   absl::Duration credit_ttl = absl::Seconds(2);
   // A job that asks for more time gets this much.
   absl::Duration max_job_time = absl::Minutes(10);
+  // What decodes here, for the hello. Must not block; may be null.
+  std::function<std::vector<internal::Engine>()> engines;
   // Streams past this are refused with RESOURCE_EXHAUSTED.
   int max_streams = 1024;
 };

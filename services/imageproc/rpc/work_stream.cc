@@ -34,6 +34,11 @@ void WorkStream::OnOpen(std::shared_ptr<rpc::BidiStream<WorkerMessage>> stream) 
   hello.set_worker_id(service_.options_.worker_id);
   hello.set_version(service_.options_.version);
   hello.set_slots(service_.options_.slots);
+  if (service_.options_.engines) {
+    for (internal::Engine& engine : service_.options_.engines()) {
+      *hello.add_engines() = std::move(engine);
+    }
+  }
   Send(std::move(message));
 }
 

@@ -1,54 +1,103 @@
 #include "services/imageproc/sandbox/decoder_pool.h"
 
+#include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "services/common/base/backoff.h"
 #include "services/common/base/log.h"
 #include "services/common/base/status.h"
-#include "services/imageproc/sandbox/reply_check.h"
-#include "services/imageproc/sandbox/wire.h"
+#include "services/common/media/sniff.h"
+#include "services/imageproc/sandbox/conversation.h"
+#include "services/imageproc/sandbox/serve.h"
 
 namespace stockroom::imageproc {
 namespace {
 
-// A healthy zygote forks in a few milliseconds, under heavy load in some hundred.
-constexpr absl::Duration kForkTimeout = absl::Seconds(10);
-
-std::string BesideThisProgram() {
+std::filesystem::path BesideThisProgram(const char* name) {
   std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path() / "stockroom-decoder").string();
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / name;
+}
+
+// Rungs are made as JPEG (services/common/recipe/ladder.h); the other two are safe to grow into.
+bool IsRungFormat(MediaKind kind) {
+  return kind == MediaKind::kJpeg || kind == MediaKind::kPng || kind == MediaKind::kWebp;
+}
+
+// What stands between a stranger's bytes and a process that others' pictures go through.
+absl::Status CheckRung(const internal::DecodeRequest& request, std::string_view source) {
+  if (!AsksAboutRung(request)) {
+    return InvalidArgument("NOT_A_RUNG", "The request is not one about a rung.");
+  }
+  if (!IsRungFormat(SniffMedia(source))) {
+    return InvalidArgument("NOT_A_RUNG", "The rung is no JPEG, PNG or WebP.");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
+std::vector<DecoderProgramChoice> UsualDecoderPrograms(const std::string& path, int spares,
+                                                       const std::string& wide_path,
+                                                       int wide_spares) {
+  const std::string usual = BesideThisProgram("stockroom-decoder").string();
+  std::vector<DecoderProgramChoice> programs = {
+      {.path = path.empty() ? usual : path, .name = "stockroom-decoder", .spares = spares}};
+  const std::filesystem::path wide = BesideThisProgram("stockroom-decoder-wide");
+  std::error_code error;
+  // Not built where one libvips reads everything.
+  if (!wide_path.empty() || std::filesystem::exists(wide, error)) {
+    programs.push_back({.path = wide_path.empty() ? wide.string() : wide_path,
+                        .name = "stockroom-decoder-wide",
+                        .spares = wide_spares});
+  }
+  return programs;
+}
+
+// The right to decode, given back at the end.
+class DecoderPool::Slot {
+ public:
+  explicit Slot(DecoderPool& pool) : pool_(pool) {}
+  ~Slot() { pool_.GiveBackSlot(); }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+ private:
+  DecoderPool& pool_;
+};
+
 absl::StatusOr<std::unique_ptr<DecoderPool>> DecoderPool::Start(DecoderPoolOptions options,
                                                                 Metrics& metrics) {
-  if (options.path.empty()) options.path = BesideThisProgram();
+  if (options.programs.empty()) return absl::InvalidArgumentError("no decoder program is named");
   std::unique_ptr<DecoderPool> pool(new DecoderPool(std::move(options), metrics));
-  MutexLock lock(pool->mu_);
-  while (!pool->tried_) pool->changed_.Wait(pool->mu_);
-  absl::Status trouble = pool->trouble_;
-  if (trouble.ok()) return pool;
-  return trouble;
+  SR_RETURN_IF_ERROR(pool->programs_.front()->AwaitStart());
+  for (size_t i = 1; i < pool->programs_.size(); ++i) {
+    const absl::Status started = pool->programs_[i]->AwaitStart();
+    if (started.ok()) continue;
+    LogWarning("the worker runs without one of its decoder programs",
+               {{"program", pool->programs_[i]->name()}, {"error", started}});
+  }
+  return pool;
 }
 
 DecoderPool::DecoderPool(DecoderPoolOptions options, Metrics& metrics)
     : options_(std::move(options)),
-      spares_gauge_(metrics.GetGauge("stockroom_decoder_spares", "Decoders that wait for work.")),
+      metrics_(metrics),
       running_gauge_(metrics.GetGauge("stockroom_decoder_running", "Decoders at work.")),
-      started_(metrics.GetCounter("stockroom_decoder_started_total", "Decoders started.")),
-      died_(metrics.GetCounter("stockroom_decoder_died_total",
-                               "Decoders that died or answered nonsense at work.")),
-      killed_(metrics.GetCounter("stockroom_decoder_killed_total",
-                                 "Decoders killed at work, by deadline or cancellation.")),
-      wait_seconds_(metrics.GetHistogram("stockroom_decoder_wait_seconds",
-                                         "Wait for a free decoder.", Histogram::LatencyBounds())),
-      keeper_([this] { Keep(); }) {}
+      lasting_gauge_(metrics.GetGauge("stockroom_decoder_lasting",
+                                      "Decoders that have served rungs and wait for the next.")) {
+  for (const DecoderProgramChoice& choice : options_.programs) {
+    programs_.push_back(std::make_unique<DecoderProgram>(
+        DecoderProgramOptions{.path = choice.path,
+                              .name = choice.name,
+                              .spares = choice.spares,
+                              .memory_bytes = options_.memory_bytes,
+                              .all_walls = options_.all_walls,
+                              .start_timeout = options_.start_timeout},
+        metrics));
+  }
+}
 
 DecoderPool::~DecoderPool() {
   {
@@ -56,78 +105,39 @@ DecoderPool::~DecoderPool() {
     stopping_ = true;
     changed_.NotifyAll();
   }
-  // Ends the zygote, which takes every decoder with it, so that waiting Decode calls return.
-  keeper_.join();
+  // Takes every decoder along, so that waiting Decode calls return.
+  for (const auto& program : programs_) program->Stop();
   MutexLock lock(mu_);
   while (running_ > 0) changed_.Wait(mu_);
 }
 
-pid_t DecoderPool::zygote_pid() const {
-  MutexLock lock(mu_);
-  return zygote_pid_;
-}
-
-bool DecoderPool::WantsSpare() const {
-  return spares_.size() < static_cast<size_t>(options_.spares) || !tried_;
-}
-
-absl::StatusOr<DecoderChild> DecoderPool::ForkFrom(std::unique_ptr<Zygote>& zygote) {
-  if (zygote != nullptr) {
-    auto child = zygote->Fork(absl::Now() + kForkTimeout);
-    if (child.ok()) return child;
-    LogWarning("the decoders' parent is lost and started anew", {{"error", child.status()}});
-    zygote.reset();
+std::vector<internal::Engine> DecoderPool::Engines() {
+  std::vector<internal::Engine> engines;
+  for (const auto& program : programs_) {
+    if (auto engine = program->engine()) engines.push_back(*std::move(engine));
   }
-  SR_ASSIGN_OR_RETURN(
-      zygote, Zygote::Start(options_.path, {absl::StrCat("--memory-bytes=", options_.memory_bytes)},
-                            absl::Now() + options_.start_timeout));
-  {
-    MutexLock lock(mu_);
-    zygote_pid_ = zygote->pid();
-  }
-  return zygote->Fork(absl::Now() + kForkTimeout);
+  return engines;
 }
 
-absl::Status DecoderPool::AddSpare(std::unique_ptr<Zygote>& zygote) {
-  auto child = ForkFrom(zygote);
-  if (!child.ok()) {
-    zygote.reset();
-    return child.status();
+absl::StatusOr<DecoderProgram*> DecoderPool::ProgramFor(std::string_view source,
+                                                        SvgPolicy svg) const {
+  const MediaKind kind = SniffMedia(source, svg);
+  if (kind == MediaKind::kUnknown) {
+    return InvalidArgument("BAD_IMAGE", "The file is not an image of a kind that is read here.");
   }
-  started_.Add();
-  MutexLock lock(mu_);
-  spares_.push_back(*std::move(child));
-  spares_gauge_.Set(static_cast<int64_t>(spares_.size()));
-  return absl::OkStatus();
+  const std::string_view format = MediaName(kind);
+  for (const auto& program : programs_) {
+    if (program->Reads(format)) return program.get();
+  }
+  for (const auto& program : programs_) {
+    // Perhaps it reads this, once it starts.
+    if (!program->engine()) return program->trouble();
+  }
+  return InvalidArgument("BAD_IMAGE", absl::StrCat("Images of the format ", std::string(format),
+                                                   " are not read here."));
 }
 
-void DecoderPool::Keep() {
-  std::unique_ptr<Zygote> zygote;  // belongs to this thread, see Zygote
-  Backoff backoff({});
-  for (;;) {
-    {
-      MutexLock lock(mu_);
-      while (!stopping_ && !WantsSpare()) changed_.Wait(mu_);
-      if (stopping_) break;
-    }
-    const absl::Status added = AddSpare(zygote);
-    MutexLock lock(mu_);
-    if (zygote == nullptr) zygote_pid_ = 0;
-    if (!added.ok()) LogError("no decoder", {{"error", added}});
-    trouble_ = added;
-    tried_ = true;
-    changed_.NotifyAll();
-    if (added.ok()) {
-      backoff.Reset();
-      continue;
-    }
-    const absl::Time again = absl::Now() + backoff.Next();
-    while (!stopping_ && absl::Now() < again) changed_.WaitFor(mu_, again - absl::Now());
-  }
-}
-
-absl::StatusOr<DecoderChild> DecoderPool::Take(const CallContext& context) {
-  const absl::Time began = absl::Now();
+absl::Status DecoderPool::TakeSlot(const CallContext& context) {
   const auto wake = context.cancellation->OnCancel([this] {
     MutexLock lock(mu_);
     changed_.NotifyAll();
@@ -136,90 +146,123 @@ absl::StatusOr<DecoderChild> DecoderPool::Take(const CallContext& context) {
   for (;;) {
     if (stopping_) return Unavailable("DRAINING", "the worker is shutting down");
     SR_RETURN_IF_ERROR(context.Check());
-    if (running_ < options_.concurrent) {
-      // A spare may have died with its zygote; it has not seen the original yet.
-      bool dropped = false;
-      while (!spares_.empty() && !spares_.front().IsAlive()) {
-        spares_.pop_front();
-        dropped = true;
-      }
-      if (!spares_.empty()) break;
-      if (!trouble_.ok()) return trouble_;
-      if (dropped) changed_.NotifyAll();  // the keeper does not know yet
-    }
+    if (running_ < options_.concurrent) break;
     changed_.WaitFor(mu_, context.TimeLeft());
   }
-  DecoderChild child = std::move(spares_.front());
-  spares_.pop_front();
   ++running_;
-  spares_gauge_.Set(static_cast<int64_t>(spares_.size()));
-  running_gauge_.Set(running_);
-  wait_seconds_.Observe(absl::ToDoubleSeconds(absl::Now() - began));
-  changed_.NotifyAll();
-  return child;
+  return absl::OkStatus();
 }
 
-void DecoderPool::GiveBack() {
+void DecoderPool::GiveBackSlot() {
   MutexLock lock(mu_);
   --running_;
-  running_gauge_.Set(running_);
   changed_.NotifyAll();
 }
 
-absl::Status DecoderPool::WhyItEnded(const CallContext& context, const absl::Status& seen) {
-  if (context.cancellation->cancelled()) {
-    killed_.Add();
-    return absl::CancelledError("cancelled; the decoder was stopped");
+absl::StatusOr<DecoderPool::Lasting> DecoderPool::TakeLasting(const CallContext& context,
+                                                              DecoderProgram& program) {
+  {
+    MutexLock lock(mu_);
+    // The one that was used last has its memory still in the caches.
+    for (auto it = lasting_.rbegin(); it != lasting_.rend(); ++it) {
+      if (it->program != &program || !it->child.IsAlive()) continue;
+      Lasting found = std::move(*it);
+      lasting_.erase(std::next(it).base());
+      lasting_gauge_.Set(static_cast<int64_t>(lasting_.size()));
+      return found;
+    }
   }
-  if (absl::IsDeadlineExceeded(seen)) {
-    killed_.Add();
-    return absl::DeadlineExceededError("the decoder was stopped because it took too long");
+  SR_ASSIGN_OR_RETURN(DecoderChild child, program.Take(context));
+  return Lasting{.program = &program, .child = std::move(child)};
+}
+
+void DecoderPool::PutBack(Lasting lasting) {
+  ++lasting.served;
+  if (lasting.served >= options_.lasting_uses) return;
+  const int64_t resident = lasting.child.ResidentBytes();
+  if (resident == 0 || resident > options_.lasting_bytes) return;
+  MutexLock lock(mu_);
+  std::erase_if(lasting_, [](const Lasting& other) { return !other.child.IsAlive(); });
+  // More than decode at one time would never be used.
+  if (lasting_.size() < static_cast<size_t>(options_.concurrent)) {
+    lasting_.push_back(std::move(lasting));
+  }
+  lasting_gauge_.Set(static_cast<int64_t>(lasting_.size()));
+}
+
+absl::Status DecoderPool::WhyItEnded(const CallContext& context, const DecoderProgram& program,
+                                     const DecoderChild& child, const absl::Status& seen) {
+  const auto count = [&](const char* name, const char* help) {
+    metrics_.GetCounter(name, help, {{"program", program.name()}}).Add();
+  };
+  const bool cancelled = context.cancellation->cancelled();
+  if (cancelled || absl::IsDeadlineExceeded(seen)) {
+    count("stockroom_decoder_killed_total",
+          "Decoders killed at work, by deadline or cancellation.");
+    if (cancelled) return absl::CancelledError("cancelled; the decoder was stopped");
+    // Whichever of the two came first.
+    return absl::DeadlineExceededError(
+        context.TimeLeft() > absl::ZeroDuration()
+            ? absl::StrCat("the decoder was stopped because it took longer than ",
+                           absl::FormatDuration(options_.max_decode_time))
+            : "the decoder was stopped because the time for its job was over");
   }
   {
     MutexLock lock(mu_);
     if (stopping_) return Unavailable("DRAINING", "the worker is shutting down");
   }
-  died_.Add();
-  if (absl::IsUnavailable(seen)) {
-    return absl::AbortedError("the decoder died while it worked on this image");
-  }
-  return absl::AbortedError(seen.message());
+  count("stockroom_decoder_died_total", "Decoders that died or answered nonsense at work.");
+  if (!absl::IsUnavailable(seen)) return absl::AbortedError(seen.message());
+  const std::string how = child.HowItEnded();
+  return absl::AbortedError(
+      absl::StrCat("the decoder died while it worked on this image", how.empty() ? "" : ": ", how));
 }
 
 absl::StatusOr<DecodedImage> DecoderPool::Converse(const CallContext& context,
+                                                   const DecoderProgram& program,
                                                    const DecoderChild& child,
                                                    const internal::DecodeRequest& request,
-                                                   std::string_view original) {
-  SR_ASSIGN_OR_RETURN(const UniqueFd memory, MakeSealedMemory("original", original));
+                                                   const DecoderInput& input) {
+  running_gauge_.Add(1);
+  const absl::Time deadline = std::min(context.deadline, absl::Now() + options_.max_decode_time);
   const auto on_cancel = context.cancellation->OnCancel([&child] { child.Kill(); });
-  absl::Status sent = SendWireMessage(child.socket(), request.SerializeAsString(), {memory.get()},
-                                      context.deadline);
-  if (!sent.ok()) return WhyItEnded(context, sent);
-  auto received = ReceiveWireMessage(child.socket(), context.deadline);
-  if (!received.ok()) return WhyItEnded(context, received.status());
-  internal::DecodeReply reply;
-  if (!reply.ParseFromString(received->bytes)) {
-    return WhyItEnded(context, absl::AbortedError("the decoder's answer makes no sense"));
-  }
-  std::optional<SealedView> view;
-  if (!received->fds.empty()) {
-    auto mapped = SealedView::Map(received->fds.front().get(), kMaxRenditionBytes);
-    if (!mapped.ok()) return WhyItEnded(context, mapped.status());
-    view.emplace(*std::move(mapped));
-  }
-  auto decoded = CheckReply(request, std::move(reply), view ? view->bytes() : std::string_view());
-  if (absl::IsAborted(decoded.status())) return WhyItEnded(context, decoded.status());
+  Conversation conversation = HaveConversation(child.socket(), deadline, request, input);
+  running_gauge_.Add(-1);
+  if (conversation.answered) return std::move(conversation.result);
+  return WhyItEnded(context, program, child, conversation.result.status());
+}
+
+absl::StatusOr<DecodedImage> DecoderPool::DecodeOnce(const CallContext& context,
+                                                     const internal::DecodeRequest& request,
+                                                     const DecoderInput& input,
+                                                     DecoderProgram& program) {
+  // Killed as it goes out of scope, whatever it answered.
+  SR_ASSIGN_OR_RETURN(const DecoderChild child, program.Take(context));
+  return Converse(context, program, child, request, input);
+}
+
+absl::StatusOr<DecodedImage> DecoderPool::DecodeRung(const CallContext& context,
+                                                     const internal::DecodeRequest& request,
+                                                     const DecoderInput& input,
+                                                     DecoderProgram& program) {
+  SR_ASSIGN_OR_RETURN(Lasting lasting, TakeLasting(context, program));
+  auto decoded = Converse(context, program, lasting.child, request, input);
+  // Who could not serve a picture of our own making is not given another.
+  if (decoded.ok()) PutBack(std::move(lasting));
   return decoded;
 }
 
 absl::StatusOr<DecodedImage> DecoderPool::Decode(const CallContext& context,
                                                  const internal::DecodeRequest& request,
-                                                 std::string_view original) {
-  SR_ASSIGN_OR_RETURN(const DecoderChild child, Take(context));
-  auto decoded = Converse(context, child, request, original);
-  child.Kill();
-  GiveBack();
-  return decoded;
+                                                 const DecoderInput& input) {
+  if (input.own_rung) SR_RETURN_IF_ERROR(CheckRung(request, input.source));
+  SR_ASSIGN_OR_RETURN(
+      DecoderProgram* const program,
+      ProgramFor(input.source, request.allow_svg() ? SvgPolicy::kAllowed : SvgPolicy::kRefused));
+  SR_RETURN_IF_ERROR(TakeSlot(context));
+  const Slot slot(*this);
+  if (input.own_rung) return DecodeRung(context, request, input, *program);
+  return DecodeOnce(context, request, input, *program);
 }
 
 }  // namespace stockroom::imageproc

@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -151,29 +151,38 @@ absl::StatusOr<WireMessage> ReceiveWireMessage(int socket, absl::Time deadline) 
   return message;
 }
 
-absl::StatusOr<UniqueFd> MakeSealedMemory(const char* name, std::string_view bytes) {
-  UniqueFd fd(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd.valid()) return ErrnoStatus(errno, "memfd_create");
+absl::StatusOr<UniqueFd> MakeMemory(const char* name) {
+  UniqueFd memory(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!memory.valid()) return ErrnoStatus(errno, "memfd_create");
+  return memory;
+}
+
+absl::Status FillAndSeal(int memory, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = write(fd.get(), bytes.data(), bytes.size());
+    const ssize_t written = write(memory, bytes.data(), bytes.size());
     if (written < 0 && errno != EINTR) return ErrnoStatus(errno, "write to memory file");
     if (written > 0) bytes.remove_prefix(static_cast<size_t>(written));
   }
-  if (fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) return ErrnoStatus(errno, "seal memory file");
-  return fd;
+  if (fcntl(memory, F_ADD_SEALS, kSeals) != 0) return ErrnoStatus(errno, "seal memory file");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<UniqueFd> MakeSealedMemory(const char* name, std::string_view bytes) {
+  SR_ASSIGN_OR_RETURN(UniqueFd memory, MakeMemory(name));
+  SR_RETURN_IF_ERROR(FillAndSeal(memory.get(), bytes));
+  return memory;
 }
 
 absl::StatusOr<SealedView> SealedView::Map(int fd, int64_t max_bytes) {
   const int seals = fcntl(fd, F_GET_SEALS);
   constexpr int kNeeded = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
   if (seals < 0 || (seals & kNeeded) != kNeeded) return absl::AbortedError("memory is not sealed");
-  struct stat info = {};
-  if (fstat(fd, &info) != 0) return ErrnoStatus(errno, "fstat of memory file");
-  if (info.st_size > max_bytes) {
-    return absl::AbortedError(absl::StrCat("memory file of ", info.st_size, " bytes"));
-  }
-  if (info.st_size == 0) return SealedView({});
-  const auto size = static_cast<size_t>(info.st_size);
+  // Not fstat, which a decoder may not call: it takes a path as well.
+  const off_t end = lseek(fd, 0, SEEK_END);
+  if (end < 0) return ErrnoStatus(errno, "lseek in memory file");
+  if (end > max_bytes) return absl::AbortedError(absl::StrCat("memory file of ", end, " bytes"));
+  if (end == 0) return SealedView({});
+  const auto size = static_cast<size_t>(end);
   void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (data == MAP_FAILED) return ErrnoStatus(errno, "mmap of memory file");
   return SealedView({static_cast<const char*>(data), size});

@@ -15,7 +15,12 @@
 namespace stockroom::imageproc {
 
 inline constexpr size_t kMaxWireMessage = 4 << 20;
-inline constexpr size_t kMaxWireFds = 2;
+// A source, its watermarks, and the file for the result.
+inline constexpr size_t kMaxWatermarks = 8;
+inline constexpr size_t kMaxWireFds = 1 + kMaxWatermarks + 1;
+
+// Largest file of what a decoder made: it can write no larger one.
+inline constexpr int64_t kMaxResultBytes = int64_t{256} << 20;
 
 struct WireMessage {
   std::string bytes;
@@ -30,7 +35,13 @@ absl::Status SendWireMessage(int socket, std::string_view bytes, const std::vect
 // As above; also ABORTED when the peer sends a length over kMaxWireMessage.
 absl::StatusOr<WireMessage> ReceiveWireMessage(int socket, absl::Time deadline);
 
-// A memory file that nobody can change any more.
+// An empty memory file that can be sealed.
+absl::StatusOr<UniqueFd> MakeMemory(const char* name);
+
+// Appends `bytes`, then seals: nobody can change it any more.
+absl::Status FillAndSeal(int memory, std::string_view bytes);
+
+// Both.
 absl::StatusOr<UniqueFd> MakeSealedMemory(const char* name, std::string_view bytes);
 
 // Read-only view of a memory file made by an untrusted peer.

@@ -7,10 +7,15 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <fstream>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/imageproc/sandbox/wire.h"
@@ -18,6 +23,9 @@
 
 namespace stockroom::imageproc {
 namespace {
+
+// A zygote reaps at once; under heavy load it may have to wait for its turn.
+constexpr int kEpitaphMillis = 500;
 
 // posix_spawn's settings; frees them.
 class SpawnSettings {
@@ -67,6 +75,49 @@ void DecoderChild::Kill() const {
   if (pidfd_.valid()) syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
+int64_t DecoderChild::ResidentBytes() const {
+  std::ifstream statm(absl::StrCat("/proc/", pid_, "/statm"));
+  int64_t size = 0;
+  int64_t resident = 0;
+  // Looked at while it lives, so the id is not somebody else's by now.
+  if (!(statm >> size >> resident) || !IsAlive()) return 0;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+std::string DecoderChild::HowItEnded() const {
+  // The socket's end is seen before the zygote has reaped.
+  pollfd entry = {.fd = epitaph_.get(), .events = POLLIN, .revents = 0};
+  int how = 0;
+  if (poll(&entry, 1, kEpitaphMillis) <= 0 ||
+      read(epitaph_.get(), &how, sizeof(how)) != static_cast<ssize_t>(sizeof(how))) {
+    return "";
+  }
+  return DescribeEnd(how);
+}
+
+std::string DescribeEnd(int how) {
+  if (!WIFSIGNALED(how)) {
+    return WIFEXITED(how) && WEXITSTATUS(how) != 0 ? "it gave up" : "";
+  }
+  const int signal = WTERMSIG(how);
+  const char* abbreviation = sigabbrev_np(signal);
+  const std::string name =
+      abbreviation != nullptr ? absl::StrCat("SIG", abbreviation) : absl::StrCat("signal ", signal);
+  switch (signal) {
+    case SIGSYS:
+      return absl::StrCat("it made a system call that decoders may not make (", name, ")");
+    case SIGKILL:
+      return absl::StrCat("it was killed, as when the machine has no memory left (", name, ")");
+    case SIGABRT:
+    case SIGTRAP:
+      return absl::StrCat("it gave up, as when its memory is at an end (", name, ")");
+    case SIGXFSZ:
+      return absl::StrCat("it wrote more than it may (", name, ")");
+    default:
+      return absl::StrCat("it crashed (", name, ")");
+  }
+}
+
 absl::StatusOr<std::unique_ptr<Zygote>> Zygote::Start(const std::string& path,
                                                       const std::vector<std::string>& arguments,
                                                       absl::Time deadline) {
@@ -95,7 +146,7 @@ absl::StatusOr<std::unique_ptr<Zygote>> Zygote::Start(const std::string& path,
   // Its copy is the only one left, so its end is seen.
   theirs.Reset();
   const auto ready = ReceiveWireMessage(zygote->socket_.get(), deadline);
-  if (!ready.ok() || ready->bytes != kZygoteReady) {
+  if (!ready.ok() || !zygote->ready_.ParseFromString(ready->bytes)) {
     return Unavailable("DECODER_UNAVAILABLE",
                        absl::StrCat("the decoder ", path,
                                     " did not get ready (its own words are on "
@@ -117,10 +168,14 @@ absl::StatusOr<DecoderChild> Zygote::Fork(absl::Time deadline) {
   if (!asked.ok()) return Unavailable("DECODER_UNAVAILABLE", Sv(asked.message()));
   auto child = ReceiveWireMessage(socket_.get(), deadline);
   if (!child.ok()) return Unavailable("DECODER_UNAVAILABLE", Sv(child.status().message()));
-  if (child->bytes != kZygoteChild || child->fds.size() != 2) {
+  absl::string_view told = child->bytes;
+  pid_t pid = 0;
+  if (!absl::ConsumePrefix(&told, Av(kZygoteChild)) || !absl::SimpleAtoi(told, &pid) ||
+      child->fds.size() != 3) {
     return Unavailable("DECODER_UNAVAILABLE", "unexpected answer of the decoder's parent");
   }
-  return DecoderChild(std::move(child->fds[0]), std::move(child->fds[1]));
+  return DecoderChild(pid, std::move(child->fds[0]), std::move(child->fds[1]),
+                      std::move(child->fds[2]));
 }
 
 }  // namespace stockroom::imageproc

@@ -3,6 +3,7 @@
 #include "services/fileserver/store/posix_env.h"
 #include "tests/contract/blobs/blob_client_contract.h"
 #include "tests/contract/blobs/file_server_fixture.h"
+#include "tests/support/temp_folder.h"
 
 namespace stockroom {
 namespace {
@@ -34,7 +35,7 @@ class OverTheWire final : public BlobClientUnderTest {
 
  private:
   FakeClock clock_{absl::Now()};
-  fileserver::TemporaryDirectory directory_;
+  testing::TempFolder directory_;
   fileserver::FileServerFixture server_;
   Metrics metrics_;
   RemoteBlobClient client_;
@@ -46,8 +47,8 @@ BlobClientImplementation Implementation(std::string name) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, BlobClientContract,
-                         testing::Values(Implementation<InMemory>("Memory"),
-                                         Implementation<OverTheWire>("FileServer")),
+                         ::testing::Values(Implementation<InMemory>("Memory"),
+                                           Implementation<OverTheWire>("FileServer")),
                          [](const auto& tested) { return tested.param.name; });
 
 TEST(MemoryBlobClient, FailsWhenToldTo) {

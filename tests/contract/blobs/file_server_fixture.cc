@@ -2,9 +2,10 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
+#include <utility>
 
 #include "services/fileserver/rpc/blob_service.h"
+#include "services/fileserver/rpc/care_service.h"
 
 namespace stockroom::fileserver {
 namespace {
@@ -28,27 +29,33 @@ LocalDisk::Options DiskOptions(const std::string& directory, Clock* clock) {
 }  // namespace
 
 FileServerFixture::FileServerFixture(Env& env, const std::string& directory, const Options& options)
-    : disk_(OrDie(LocalDisk::Open(env, DiskOptions(directory, options.clock)))),
-      blobs_(std::make_unique<BlobStore>(*disk_, options.blobs, metrics_)),
-      renditions_(std::make_unique<RenditionStore>(*disk_, options.renditions, metrics_)),
+    : FileServerFixture(OrDie(LocalDisk::Open(env, DiskOptions(directory, options.clock))),
+                        options) {}
+
+FileServerFixture::FileServerFixture(std::unique_ptr<BlobBackend> backend, const Options& options)
+    : FileServerFixture(*backend, options) {
+  owned_ = std::move(backend);
+}
+
+FileServerFixture::FileServerFixture(BlobBackend& backend, const Options& options)
+    : backend_(backend),
+      blobs_(std::make_unique<BlobStore>(backend_, options.blobs, metrics_)),
+      renditions_(std::make_unique<RenditionStore>(backend_, options.renditions, metrics_)),
       executor_(std::make_unique<Executor>(
           Executor::Options{.name = "disk", .threads = 4, .max_queued = 256}, metrics_)),
-      service_(MakeBlobService(*blobs_, *renditions_, *executor_, rpc::DeadlinePolicy{})),
-      server_(OrDie(rpc::Server::Start({.listen = "127.0.0.1:0"}, {service_.get()}))) {
+      service_(MakeBlobService(*blobs_, *renditions_, *executor_, rpc::DeadlinePolicy{})) {
+  std::vector<grpc::Service*> services = {service_.get()};
+  // Not every store has itself cared for by the file server.
+  if (auto* care = dynamic_cast<CareBackend*>(&backend_)) {
+    scrubber_ = std::make_unique<Scrubber>(Scrubber::Options{.period = absl::ZeroDuration()},
+                                           backend_, *care, metrics_);
+    care_service_ = MakeCareService(*scrubber_, backend_, *care, *executor_, rpc::DeadlinePolicy{});
+    services.push_back(care_service_.get());
+  }
+  server_ = OrDie(rpc::Server::Start({.listen = "127.0.0.1:0"}, services));
   server_->SetServing(true);
 }
 
 FileServerFixture::~FileServerFixture() { server_->Drain(absl::Seconds(10)); }
-
-TemporaryDirectory::TemporaryDirectory() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "stockroom-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) std::abort();
-  path_ = pattern;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
 
 }  // namespace stockroom::fileserver

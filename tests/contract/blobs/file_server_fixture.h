@@ -8,6 +8,7 @@
 #include "services/common/base/metrics.h"
 #include "services/common/rpc/server.h"
 #include "services/fileserver/backends/local_disk.h"
+#include "services/fileserver/care/scrubber.h"
 #include "services/fileserver/store/blob_store.h"
 #include "services/fileserver/store/env.h"
 #include "services/fileserver/store/rendition_store.h"
@@ -24,6 +25,10 @@ class FileServerFixture {
   };
   // Ends the test program when it can not be built.
   FileServerFixture(Env& env, const std::string& directory, const Options& options);
+  // Over any other backend. options.clock is then not used.
+  FileServerFixture(std::unique_ptr<BlobBackend> backend, const Options& options);
+  // Over one that outlives it.
+  FileServerFixture(BlobBackend& backend, const Options& options);
   ~FileServerFixture();
 
   std::string target() const { return "127.0.0.1:" + std::to_string(server_->port()); }
@@ -31,23 +36,16 @@ class FileServerFixture {
 
  private:
   Metrics metrics_;
-  std::unique_ptr<LocalDisk> disk_;
+  std::unique_ptr<BlobBackend> owned_;
+  BlobBackend& backend_;
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<RenditionStore> renditions_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<grpc::Service> service_;
+  // Never started: what it is asked to do waits.
+  std::unique_ptr<Scrubber> scrubber_;
+  std::unique_ptr<grpc::Service> care_service_;
   std::unique_ptr<rpc::Server> server_;
-};
-
-// Removed with everything in it.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 }  // namespace stockroom::fileserver

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include "services/common/base/status.h"
@@ -115,15 +116,24 @@ TEST_P(MetadataStoreContract, EveryReaderSeesTheSameOrderAndNothingAppearsBehind
 }
 
 TEST_P(MetadataStoreContract, SnapshotVisitsEveryImageOnce) {
-  for (int i = 0; i < 600; ++i) Create("i" + std::to_string(i));
+  for (int i = 0; i < 2600; ++i) Create("i" + std::to_string(i));
+  std::mutex mu;
   std::multiset<std::string> seen;
   const int64_t position = Value(store().Snapshot([&](std::vector<Image> batch) {
+    const std::lock_guard lock(mu);
     for (const Image& image : batch) seen.insert(image.id);
     return absl::OkStatus();
   }));
-  EXPECT_EQ(seen.size(), 600u);
-  EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), 600u);
+  EXPECT_EQ(seen.size(), 2600u);
+  EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), 2600u);
   EXPECT_TRUE(Value(store().ReadEvents(position, 10)).empty());
+}
+
+TEST_P(MetadataStoreContract, TheCatalogueKeepsItsName) {
+  const std::string name = Value(store().CatalogueId());
+  EXPECT_GE(name.size(), 32u);
+  Create("a");
+  EXPECT_EQ(Value(store().CatalogueId()), name);
 }
 
 TEST_P(MetadataStoreContract, SnapshotEndsWithTheVisitorsError) {
@@ -156,7 +166,9 @@ TEST_P(MetadataStoreContract, SnapshotAndFeedTogetherLoseNothingUnderConcurrentW
   std::vector<int64_t> positions(3);
   InThreads(6, [&](int t) {
     if (t < 3) {
+      std::mutex mu;
       positions[t] = Value(store().Snapshot([&](std::vector<Image> batch) {
+        const std::lock_guard lock(mu);
         for (const Image& image : batch) known[t][image.id] = image.revision;
         return absl::OkStatus();
       }));
@@ -172,8 +184,10 @@ TEST_P(MetadataStoreContract, SnapshotAndFeedTogetherLoseNothingUnderConcurrentW
       if (i % 4 == 0) Value(store().DeleteImage(id, kNoon, Allow));
     }
   });
+  std::mutex mu;
   std::map<std::string, int64_t> truth;
   Value(store().Snapshot([&](std::vector<Image> batch) {
+    const std::lock_guard lock(mu);
     for (const Image& image : batch) truth[image.id] = image.revision;
     return absl::OkStatus();
   }));

@@ -1,7 +1,7 @@
 #include "services/api/metadata/memory_store.h"
 #include "services/api/metadata/sqlite_store.h"
 #include "tests/contract/metadata/metadata_store_contract.h"
-#include "tests/contract/metadata/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace stockroom::api {
 namespace {
@@ -19,7 +19,7 @@ class SqliteUnderTest final : public StoreUnderTest {
   MetadataStore& store() override { return *store_; }
 
  private:
-  TempFolder folder_;
+  testing::TempFolder folder_;
   Metrics metrics_;
   std::unique_ptr<MetadataStore> store_ =
       OpenSqliteStore({.path = folder_.file("stockroom.db")}, metrics_).value();
@@ -32,6 +32,21 @@ INSTANTIATE_TEST_SUITE_P(
     KindName);
 INSTANTIATE_TEST_SUITE_P(
     All, WebhookStoreContract,
+    ::testing::Values(StoreKind{"Memory", [] { return std::make_unique<MemoryUnderTest>(); }},
+                      StoreKind{"Sqlite", [] { return std::make_unique<SqliteUnderTest>(); }}),
+    KindName);
+INSTANTIATE_TEST_SUITE_P(
+    All, ModerationContract,
+    ::testing::Values(StoreKind{"Memory", [] { return std::make_unique<MemoryUnderTest>(); }},
+                      StoreKind{"Sqlite", [] { return std::make_unique<SqliteUnderTest>(); }}),
+    KindName);
+INSTANTIATE_TEST_SUITE_P(
+    All, PopularityContract,
+    ::testing::Values(StoreKind{"Memory", [] { return std::make_unique<MemoryUnderTest>(); }},
+                      StoreKind{"Sqlite", [] { return std::make_unique<SqliteUnderTest>(); }}),
+    KindName);
+INSTANTIATE_TEST_SUITE_P(
+    All, UploadContract,
     ::testing::Values(StoreKind{"Memory", [] { return std::make_unique<MemoryUnderTest>(); }},
                       StoreKind{"Sqlite", [] { return std::make_unique<SqliteUnderTest>(); }}),
     KindName);

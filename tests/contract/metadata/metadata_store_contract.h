@@ -8,8 +8,12 @@
 #include "tests/contract/metadata/contract_feed.h"
 #include "tests/contract/metadata/contract_fixture.h"
 #include "tests/contract/metadata/contract_images.h"
+#include "tests/contract/metadata/contract_import.h"
 #include "tests/contract/metadata/contract_jobs.h"
 #include "tests/contract/metadata/contract_keys.h"
+#include "tests/contract/metadata/contract_moderation.h"
+#include "tests/contract/metadata/contract_popularity.h"
+#include "tests/contract/metadata/contract_uploads.h"
 #include "tests/contract/metadata/contract_webhooks.h"
 
 namespace stockroom::api {

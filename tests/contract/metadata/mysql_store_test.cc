@@ -70,6 +70,18 @@ INSTANTIATE_TEST_SUITE_P(MariaDb, WebhookStoreContract,
                          ::testing::Values(StoreKind{
                              "Mysql", [] { return std::make_unique<MysqlUnderTest>(); }}),
                          KindName);
+INSTANTIATE_TEST_SUITE_P(MariaDb, ModerationContract,
+                         ::testing::Values(StoreKind{
+                             "Mysql", [] { return std::make_unique<MysqlUnderTest>(); }}),
+                         KindName);
+INSTANTIATE_TEST_SUITE_P(MariaDb, PopularityContract,
+                         ::testing::Values(StoreKind{
+                             "Mysql", [] { return std::make_unique<MysqlUnderTest>(); }}),
+                         KindName);
+INSTANTIATE_TEST_SUITE_P(MariaDb, UploadContract,
+                         ::testing::Values(StoreKind{
+                             "Mysql", [] { return std::make_unique<MysqlUnderTest>(); }}),
+                         KindName);
 
 class MysqlStoreTest : public ::testing::Test {
  protected:

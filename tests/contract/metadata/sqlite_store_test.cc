@@ -20,7 +20,7 @@
 #include "services/api/metadata/sqlite_migrate.h"
 #include "services/common/base/status.h"
 #include "tests/contract/metadata/contract_fixture.h"
-#include "tests/contract/metadata/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace stockroom::api {
 namespace {
@@ -50,7 +50,7 @@ class SqliteStoreTest : public ::testing::Test {
     return OpenSqliteStore(options, metrics_);
   }
 
-  TempFolder folder_;
+  testing::TempFolder folder_;
   Metrics metrics_;
   std::string path_ = folder_.file("sub/stockroom.db");
 };

@@ -11,7 +11,7 @@
 #include "services/api/domain/api_keys.h"
 #include "services/api/metadata/memory_store.h"
 #include "services/common/base/status.h"
-#include "tests/contract/metadata/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace stockroom::api {
 namespace {
@@ -170,7 +170,7 @@ TEST_F(ApiKeyVerifierTest, WhoShowsNothingIsAStrangerAndWhoShowsABadKeyIsNot) {
 }
 
 TEST_F(ApiKeyVerifierTest, TheAdminKeyIsMadeOnceAndStaysRevoked) {
-  const TempFolder folder;
+  const testing::TempFolder folder;
   const std::string path = folder.file("admin.key");
   ASSERT_TRUE(PrepareAdminKey(path, store_->api_keys(), clock_).ok());
   std::string secret;
@@ -189,7 +189,7 @@ TEST_F(ApiKeyVerifierTest, TheAdminKeyIsMadeOnceAndStaysRevoked) {
 }
 
 TEST_F(ApiKeyVerifierTest, AFileThatHoldsNoKeyIsNotTakenForOne) {
-  const TempFolder folder;
+  const testing::TempFolder folder;
   const std::string path = folder.file("admin.key");
   std::ofstream(path) << "password\n";
   EXPECT_EQ(DetailsOf(PrepareAdminKey(path, store_->api_keys(), clock_)).reason, "BAD_KEY_FILE");

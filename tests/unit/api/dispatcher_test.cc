@@ -42,10 +42,18 @@ class DispatcherTest : public Backstage {
   }
 
   MemoryWorkerPool pool_;
+  std::vector<std::string> anew_;
   JobDispatcher dispatcher_{{.holder = "test",
                              .presets = {{"thumb", "fit=1x1/format=jpeg/q=80"}},
+                             .ladder = {1440},
+                             .watermarks = {{"logo", "its picture"}},
                              .work_plan = "plan-1",
                              .max_pixels = 77,
+                             .before_anew =
+                                 [this](const Image& image) {
+                                   EXPECT_GE(pool_.Credits(), 1) << "before it is sent";
+                                   anew_.push_back(image.id);
+                                 },
                              .poll = absl::Milliseconds(20),
                              .max_decoder_deaths = 2,
                              .max_worker_losses = 2},
@@ -67,12 +75,28 @@ TEST_F(DispatcherTest, SendsAJobForACreditAndRecordsItsResult) {
   EXPECT_EQ(work.original, Digest::Of(Png("a")));
   EXPECT_EQ(work.max_pixels, 77);
   EXPECT_EQ(work.presets.size(), 1u);
+  EXPECT_EQ(work.ladder, std::vector<int>{1440});
+  ASSERT_EQ(work.watermarks.size(), 1u);
+  EXPECT_EQ(work.watermarks[0].bytes, "its picture");
   EXPECT_FALSE(work.request_id.empty());
   pool_.Finish(id, {.kind = WorkOutcome::Kind::kDone,
                     .result = {.facts = {.width = 5, .height = 4}, .analysis = {{"facts", "{}"}}}});
   const Image image = Await(id, ImageState::kReady);
   EXPECT_EQ(image.facts.width, 5);
   EXPECT_EQ(image.analysis.at("facts"), "{}");
+}
+
+TEST_F(DispatcherTest, WhatWasMadeBeforeIsPurgedBeforeItIsMadeAnew) {
+  const std::string id = Queue("a");
+  pool_.GiveCredits(1);
+  pool_.AwaitJob();
+  pool_.Finish(id, Outcome(WorkOutcome::Kind::kDone));
+  Await(id, ImageState::kReady);
+  EXPECT_TRUE(anew_.empty()) << "nothing was there";
+  ASSERT_TRUE(store_->EnqueueJobs({&id, 1}, {}, absl::Now()).ok());
+  pool_.GiveCredits(1);
+  pool_.AwaitJob();
+  EXPECT_EQ(anew_, std::vector<std::string>{id});
 }
 
 TEST_F(DispatcherTest, ABadImageFailsAtOnceWithItsReason) {

@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <future>
+#include <set>
 
 #include "services/api/domain/catalog.h"
+#include "services/common/base/mutex.h"
 #include "tests/unit/api/backstage.h"
 #include "tests/unit/api/forwarding_store.h"
+#include "tests/unit/api/scripted_index.h"
 
 namespace stockroom::api {
 namespace {
@@ -178,25 +183,14 @@ TEST_F(FollowedLogTest, WhatAnUnfinishedFirstLoadLeftIsForgottenWhenItIsGone) {
 }
 
 // An index that looks at the position while it is being changed.
-class LookingIndex final : public SearchIndex {
+class LookingIndex final : public ScriptedIndex {
  public:
   explicit LookingIndex(FeedPosition& position) : position_(position) {}
-  void Apply(std::vector<Image> changed, const std::vector<std::string>&) override {
+  std::vector<std::string> Apply(std::vector<Image> changed,
+                                 const std::vector<std::string>&) override {
     if (!changed.empty()) seen.set_value(position_.Get());
+    return {};
   }
-  std::vector<std::string> KeepOnly(const std::unordered_set<std::string>&) override { return {}; }
-  absl::StatusOr<SearchResult> Search(const Principal&, const SearchRequest&) const override {
-    return SearchResult();
-  }
-  absl::StatusOr<std::vector<Suggestion>> Suggest(const Principal&, const std::string&,
-                                                  int) const override {
-    return std::vector<Suggestion>();
-  }
-  absl::StatusOr<std::vector<SimilarImage>> FindSimilar(const Principal&, const std::string&,
-                                                        int) const override {
-    return std::vector<SimilarImage>();
-  }
-  int64_t size() const override { return 0; }
 
   std::promise<int64_t> seen;
 
@@ -216,6 +210,146 @@ TEST_F(FollowedLogTest, APositionIsNamedOnlyOnceTheIndexHoldsIt) {
   follower.Poke();
   EXPECT_LT(index.seen.get_future().get(), uploaded->feed_position);
   EXPECT_TRUE(Await(position, uploaded->feed_position).ok());
+}
+
+// An index that takes in nothing while it is full.
+class FillingIndex final : public ScriptedIndex {
+ public:
+  std::vector<std::string> Apply(std::vector<Image> changed,
+                                 const std::vector<std::string>&) override {
+    std::vector<std::string> lost;
+    MutexLock lock(mu_);
+    for (const Image& image : changed) {
+      full_ ? lost.push_back(image.id) : static_cast<void>(taken_.insert(image.id));
+    }
+    refused_ = refused_ || !lost.empty();
+    changed_.NotifyAll();
+    return lost;
+  }
+  void SetFull(bool full) {
+    MutexLock lock(mu_);
+    full_ = full;
+  }
+  void AwaitRefused() {
+    MutexLock lock(mu_);
+    while (!refused_) changed_.Wait(mu_);
+  }
+  void AwaitTaken(const std::string& id) {
+    MutexLock lock(mu_);
+    while (!taken_.contains(id)) changed_.Wait(mu_);
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  bool full_ SR_GUARDED_BY(mu_) = false;
+  bool refused_ SR_GUARDED_BY(mu_) = false;
+  std::set<std::string> taken_ SR_GUARDED_BY(mu_);
+};
+
+class FullIndexTest : public FollowedLogTest {
+ protected:
+  void Start(FeedFollower& follower) {
+    follower.Start([this] { loaded_.set_value(); });
+  }
+  static constexpr absl::Duration kSoon = absl::Milliseconds(1);
+  bool WholeNow(FeedFollower& follower) {
+    bool whole = false;
+    EXPECT_TRUE(follower.Between([&] { whole = follower.whole(); }).ok());
+    return whole;
+  }
+
+  Metrics metrics_;
+  FeedPosition position_{timers_};
+  FillingIndex index_;
+  std::promise<void> loaded_;
+};
+
+TEST_F(FullIndexTest, WhatItCouldNotTakeInIsAppliedOnceThereIsRoom) {
+  FeedFollower follower({.poll = absl::Milliseconds(1)}, *store_, index_, position_, completions_,
+                        metrics_);
+  Start(follower);
+  loaded_.get_future().wait();
+  EXPECT_TRUE(WholeNow(follower));
+  index_.SetFull(true);
+  const auto lost = Upload(Png("lost"));
+  ASSERT_TRUE(Await(position_, lost->feed_position).ok());
+  EXPECT_FALSE(follower.whole()) << "a checkpoint would keep the hole";
+  index_.SetFull(false);
+  index_.AwaitTaken(lost->image.id);
+  EXPECT_TRUE(WholeNow(follower));
+}
+
+TEST_F(FullIndexTest, OfMoreThanItsBoundAllIsLoadedAnew) {
+  FeedFollower follower({.poll = absl::Milliseconds(1), .most_lost = 1, .load_pause = kSoon},
+                        *store_, index_, position_, completions_, metrics_);
+  Start(follower);
+  loaded_.get_future().wait();
+  index_.SetFull(true);
+  const auto one = Upload(Png("one"));
+  const auto two = Upload(Png("two"));
+  ASSERT_TRUE(Await(position_, two->feed_position).ok());
+  EXPECT_FALSE(follower.whole());
+  index_.SetFull(false);
+  index_.AwaitTaken(one->image.id);
+  index_.AwaitTaken(two->image.id);
+  while (!WholeNow(follower)) follower.Poke();
+}
+
+TEST_F(FullIndexTest, AFewThatDoNotFitDoNotKeepItFromBeingReady) {
+  const auto image = Upload(Png("a"));
+  index_.SetFull(true);
+  FeedFollower follower({.poll = absl::Milliseconds(1)}, *store_, index_, position_, completions_,
+                        metrics_);
+  Start(follower);
+  loaded_.get_future().wait();
+  EXPECT_FALSE(WholeNow(follower)) << "a checkpoint would keep the hole";
+  EXPECT_GE(position_.Get(), image->feed_position);
+  index_.SetFull(false);
+  index_.AwaitTaken(image->image.id);
+  EXPECT_TRUE(WholeNow(follower));
+}
+
+TEST_F(FullIndexTest, IsNotReadyWhileMoreThanItsBoundDoNotFit) {
+  const auto image = Upload(Png("a"));
+  index_.SetFull(true);
+  FeedFollower follower({.poll = absl::Milliseconds(1), .most_lost = 0, .load_pause = kSoon},
+                        *store_, index_, position_, completions_, metrics_);
+  Start(follower);
+  index_.AwaitRefused();
+  EXPECT_FALSE(follower.ready());
+  EXPECT_FALSE(follower.whole());
+  index_.SetFull(false);
+  loaded_.get_future().wait();
+  index_.AwaitTaken(image->image.id);
+  EXPECT_TRUE(follower.whole());
+}
+
+// Counts the loads.
+class CountingStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  absl::StatusOr<int64_t> Snapshot(
+      const std::function<absl::Status(std::vector<Image>)>& visit) override {
+    ++snapshots;
+    return ForwardingStore::Snapshot(visit);
+  }
+  std::atomic<int> snapshots{0};
+};
+
+TEST_F(FullIndexTest, WhileItIsFullItFollowsOnAndDoesNotLoadAgainAndAgain) {
+  CountingStore store(*store_);
+  FeedFollower follower({.poll = absl::Milliseconds(1), .most_lost = 0}, store, index_, position_,
+                        completions_, metrics_);
+  Start(follower);
+  loaded_.get_future().wait();
+  index_.SetFull(true);
+  const auto lost = Upload(Png("lost"));
+  ASSERT_TRUE(Await(position_, lost->feed_position).ok());
+  const auto later = Upload(Png("later"));
+  ASSERT_TRUE(Await(position_, later->feed_position).ok());
+  EXPECT_FALSE(WholeNow(follower));
+  EXPECT_EQ(store.snapshots.load(), 1);
 }
 
 }  // namespace

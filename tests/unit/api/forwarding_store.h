@@ -29,6 +29,9 @@ class ForwardingStore : public MetadataStore {
                                            const std::optional<IdempotentWrite>& once) override {
     return inner_.DeleteImage(id, now, check, once);
   }
+  absl::StatusOr<int> ImportImages(std::span<const ArchivedImage> images, absl::Time now) override {
+    return inner_.ImportImages(images, now);
+  }
   absl::StatusOr<std::vector<Digest>> ReferencedAmong(std::span<const Digest> digests) override {
     return inner_.ReferencedAmong(digests);
   }
@@ -90,6 +93,7 @@ class ForwardingStore : public MetadataStore {
     return inner_.TrimEvents(before, limit);
   }
   absl::StatusOr<FeedRange> GetFeedRange() override { return inner_.GetFeedRange(); }
+  absl::StatusOr<std::string> CatalogueId() override { return inner_.CatalogueId(); }
   absl::StatusOr<int64_t> Snapshot(
       const std::function<absl::Status(std::vector<Image>)>& visit) override {
     return inner_.Snapshot(visit);
@@ -100,6 +104,9 @@ class ForwardingStore : public MetadataStore {
   }
   absl::StatusOr<absl::Time> ServerTime() override { return inner_.ServerTime(); }
   WebhookStore& webhooks() override { return inner_.webhooks(); }
+  ModerationStore& moderation() override { return inner_.moderation(); }
+  PopularityStore& popularity() override { return inner_.popularity(); }
+  UploadStore& uploads() override { return inner_.uploads(); }
   void SetCommitListener(std::function<void()> listener) override {
     inner_.SetCommitListener(std::move(listener));
   }

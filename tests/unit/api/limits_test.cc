@@ -1,9 +1,13 @@
 // Limits of each caller: requests and quotas.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <utility>
+
 #include "services/api/domain/rate_limiter.h"
 #include "services/common/base/status.h"
 #include "tests/unit/api/backstage.h"
+#include "tests/unit/api/forwarding_store.h"
 
 namespace stockroom::api {
 namespace {
@@ -127,6 +131,53 @@ TEST_F(QuotasTest, AnUploadThatFailsGivesItsRoomBack) {
   EXPECT_FALSE(UploadWith(quotas, Png("1")).ok());
   quotas.GiveBack("anna", 5);
   EXPECT_TRUE(UploadWith(quotas, Png("1")).ok());
+}
+
+// Lets a test do something between the beginning and the end of a look.
+class LookedAtStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  absl::StatusOr<Usage> UsageOf(const std::string& owner) override {
+    const absl::StatusOr<Usage> usage = ForwardingStore::UsageOf(owner);
+    if (after_look) std::exchange(after_look, nullptr)();
+    return usage;
+  }
+  std::function<void()> after_look;
+};
+
+TEST_F(QuotasTest, WhatIsNotStoredYetIsCountedWhateverIsLookedAtMeanwhile) {
+  Quotas quotas({.max_images = 2}, *store_, clock_);
+  ASSERT_TRUE(quotas.Take("anna", 5).ok());
+  for (int i = 0; i < 3; ++i) {
+    quotas.Recount("anna");
+    ASSERT_TRUE(quotas.Take("anna", 5).ok());
+    EXPECT_FALSE(quotas.Take("anna", 5).ok());
+    quotas.GiveBack("anna", 5);
+  }
+}
+
+TEST_F(QuotasTest, ALookThatBeganBeforeARecountDoesNotStand) {
+  LookedAtStore store(*store_);
+  Quotas quotas({.max_images = 1}, store, clock_);
+  const auto stored = Upload(Png("1"));
+  const auto anyone = [](const Image&) { return absl::OkStatus(); };
+  store.after_look = [&] {
+    ASSERT_TRUE(store_->DeleteImage(stored->image.id, kNoon, anyone).ok());
+    quotas.Recount("anna");
+  };
+  EXPECT_FALSE(quotas.Take("anna", 5).ok());
+  EXPECT_TRUE(quotas.Take("anna", 5).ok());
+}
+
+TEST_F(QuotasTest, WhatIsStoredDuringALookIsCounted) {
+  LookedAtStore store(*store_);
+  Quotas quotas({.max_images = 2}, store, clock_);
+  store.after_look = [&] {
+    ASSERT_TRUE(quotas.Take("anna", 5).ok());
+    quotas.Keep("anna", 5);
+  };
+  EXPECT_TRUE(quotas.Take("anna", 5).ok());
+  EXPECT_FALSE(quotas.Take("anna", 5).ok());
 }
 
 TEST_F(QuotasTest, RoomIsFoundAgainAfterADeletion) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "services/api/domain/work_plan.h"
 #include "services/common/base/status.h"
 #include "tests/unit/api/backstage.h"
 
@@ -104,6 +105,19 @@ TEST_F(ReprocessingTest, AQueryChoosesWhatItFinds) {
   EXPECT_EQ(Queue({.which = Which::kQuery, .query = "red"})->queued, 1);
   EXPECT_EQ(Jobs(), std::vector{red});
   EXPECT_FALSE(Queue({.which = Which::kQuery, .query = "date:99-99-9999"}).ok());
+}
+
+TEST(WorkPlanTest, ChangesWithPresetsAndLadderWhateverTheirOrder) {
+  const std::vector<NamedRecipe> presets = {{"a", "fit=1x1/format=jpeg/q=80"},
+                                            {"b", "fit=2x2/format=jpeg/q=80"}};
+  const std::vector<NamedRecipe> turned = {presets[1], presets[0]};
+  const std::vector<int> ladder = {1440, 2880};
+  const std::vector<int> turned_ladder = {2880, 1440, 1440};
+  const std::string plan = WorkPlanOf(presets, ladder);
+  EXPECT_EQ(plan.size(), 16u);
+  EXPECT_EQ(WorkPlanOf(turned, turned_ladder), plan);
+  EXPECT_NE(WorkPlanOf(presets, {}), plan);
+  EXPECT_NE(WorkPlanOf({}, ladder), plan);
 }
 
 }  // namespace

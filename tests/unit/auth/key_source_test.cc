@@ -14,6 +14,7 @@
 
 #include "services/common/base/status.h"
 #include "tests/support/jws_signer.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/auth/scripted_origin.h"
 
 namespace stockroom::api {
@@ -221,21 +222,18 @@ TEST_F(KeySourceTest, WhoStillWaitsAtTheEndIsToldSo) {
 class KeyFileTest : public ::testing::Test {
  protected:
   KeyFileTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "keys-XXXXXX").string();
-    dir_ = mkdtemp(pattern.data());
-    path_ = dir_ / "keys";
+    path_ = folder_.file("keys");
     fetch_ = FetchFromFile(path_, {});
   }
-  ~KeyFileTest() override { std::filesystem::remove_all(dir_); }
   void Replace(const std::string& text) const {
-    std::ofstream(dir_ / "next") << text;
-    std::filesystem::rename(dir_ / "next", path_);
+    std::ofstream(folder_.file("next")) << text;
+    std::filesystem::rename(folder_.file("next"), path_);
   }
   absl::StatusOr<FetchedKeys> Look(const JwkSetPtr& last = nullptr) const {
     return fetch_(last, [] { return false; });
   }
 
-  std::filesystem::path dir_;
+  const testing::TempFolder folder_;
   std::filesystem::path path_;
   JwksSource::Fetch fetch_;
 };

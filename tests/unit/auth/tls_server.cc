@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
@@ -31,6 +32,9 @@ TlsServer::TlsServer(const std::string& certificate_pem, const std::string& key_
     : context_(new Context{SSL_CTX_new(TLS_server_method())}),
       answer_("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " +
               std::to_string(body.size()) + "\r\n\r\n" + body) {
+  // A client that refuses the certificate may be gone before OpenSSL has written to it; OpenSSL
+  // writes without MSG_NOSIGNAL.
+  std::signal(SIGPIPE, SIG_IGN);
   BIO* bio = BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size()));
   X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
   BIO_free(bio);

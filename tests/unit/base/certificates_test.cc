@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "tests/support/certificates.h"
+#include "tests/support/temp_folder.h"
 
 namespace stockroom {
 namespace {
@@ -16,12 +16,6 @@ using ::testing::HasSubstr;
 
 class CertificatesTest : public ::testing::Test {
  protected:
-  CertificatesTest() {
-    std::string pattern = ::testing::TempDir() + "/certificates-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~CertificatesTest() override { std::filesystem::remove_all(directory_); }
-
   // Waits until the watch has looked at a change.
   static void Await(const Counter& counter, uint64_t value) {
     while (counter.value() < value) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -36,13 +30,13 @@ class CertificatesTest : public ::testing::Test {
   }
 
   Metrics metrics_;
-  std::string directory_;
+  const testing::TempFolder folder_;
   testing::TestAuthority authority_{"authority"};
 };
 
 TEST_F(CertificatesTest, APairAndItsAuthorityAreLoaded) {
   const absl::Time ends = absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now()) + 3600);
-  const TlsFiles files = authority_.WriteTo(directory_, "server", {"localhost"}, ends);
+  const TlsFiles files = authority_.WriteTo(folder_.path(), "server", {"localhost"}, ends);
   const auto loaded = LoadCertificates(files);
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->expires, ends);
@@ -50,18 +44,18 @@ TEST_F(CertificatesTest, APairAndItsAuthorityAreLoaded) {
 }
 
 TEST_F(CertificatesTest, WhatDoesNotFitIsNamed) {
-  const TlsFiles files = authority_.WriteTo(directory_, "server");
-  const TlsFiles other = authority_.WriteTo(directory_, "other");
+  const TlsFiles files = authority_.WriteTo(folder_.path(), "server");
+  const TlsFiles other = authority_.WriteTo(folder_.path(), "other");
   const auto error = [](const TlsFiles& f) {
     return std::string(LoadCertificates(f).status().message());
   };
   EXPECT_THAT(error({files.certificate, other.key, ""}), HasSubstr("is not the key of"));
-  EXPECT_THAT(error({directory_ + "/none", files.key, ""}), HasSubstr("none: can not be read"));
+  EXPECT_THAT(error({folder_.file("none"), files.key, ""}), HasSubstr("none: can not be read"));
   EXPECT_THAT(error({files.key, files.key, ""}), HasSubstr("holds no certificate"));
   EXPECT_THAT(error({files.certificate, files.certificate, ""}), HasSubstr("private key"));
   EXPECT_THAT(error({files.certificate, files.key, files.key}), HasSubstr("holds no certificate"));
-  std::ofstream(directory_ + "/huge") << std::string(2 << 20, 'x');
-  EXPECT_THAT(error({directory_ + "/huge", files.key, ""}), HasSubstr("too long"));
+  std::ofstream(folder_.file("huge")) << std::string(2 << 20, 'x');
+  EXPECT_THAT(error({folder_.file("huge"), files.key, ""}), HasSubstr("too long"));
 }
 
 TEST_F(CertificatesTest, HalfOfAPairIsRefusedByTheNameOfItsKey) {
@@ -80,7 +74,7 @@ TEST_F(CertificatesTest, HalfOfAPairIsRefusedByTheNameOfItsKey) {
 
 TEST_F(CertificatesTest, ANewPairIsTakenAndABrokenOneChangesNothing) {
   const absl::Time ends = absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now()) + 3600);
-  const TlsFiles files = authority_.WriteTo(directory_, "server", {"localhost"}, ends);
+  const TlsFiles files = authority_.WriteTo(folder_.path(), "server", {"localhost"}, ends);
   Mutex mu;
   std::string in_use;
   auto watch = CertificateWatch::Start(
@@ -101,7 +95,7 @@ TEST_F(CertificatesTest, ANewPairIsTakenAndABrokenOneChangesNothing) {
 
   // The files of a pair can not change at once: what was seen in between is only refused.
   const TlsFiles second =
-      authority_.WriteTo(directory_, "server", {"localhost"}, ends + absl::Hours(1));
+      authority_.WriteTo(folder_.path(), "server", {"localhost"}, ends + absl::Hours(1));
   while (chain() == first) std::this_thread::yield();
   while (Expiry() != absl::ToUnixSeconds(ends + absl::Hours(1))) std::this_thread::yield();
   const std::string good = chain();

@@ -25,6 +25,27 @@ TEST(Digest, OnlyExactTextsAndBytesAreDigests) {
   EXPECT_FALSE(Digest::FromBytes("short").ok());
 }
 
+TEST(HmacSha256, OfPublishedKeysAndTextsAreThePublishedOnes) {  // RFC 4231, section 4
+  EXPECT_EQ(ToHex(HmacSha256(std::string(20, '\x0b'), "Hi There")),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+  EXPECT_EQ(ToHex(HmacSha256("Jefe", "what do ya want for nothing?")),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(ToHex(HmacSha256(std::string(20, '\xaa'), std::string(50, '\xdd'))),
+            "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
+  // A key that is longer than SHA-256's block.
+  EXPECT_EQ(ToHex(HmacSha256(std::string(131, '\xaa'),
+                             "Test Using Larger Than Block-Size Key - Hash Key First")),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+TEST(SameSecret, IsForTheSameBytesOnly) {
+  EXPECT_TRUE(SameSecret("", ""));
+  EXPECT_TRUE(SameSecret(std::string("a\0b", 3), std::string("a\0b", 3)));
+  EXPECT_FALSE(SameSecret(std::string("a\0b", 3), std::string("a\0c", 3)));
+  EXPECT_FALSE(SameSecret("abc", "ab"));
+  EXPECT_FALSE(SameSecret("", "a"));
+}
+
 TEST(StreamHasher, GivesBothSumsInOnePass) {
   StreamHasher hasher(StreamHasher::Md5::kYes);
   hasher.Update("a");

@@ -12,6 +12,15 @@ TEST(Hex, RoundTripsAndRefusesWhatIsNotHex) {
   EXPECT_FALSE(FromHex("0g").ok());
 }
 
+TEST(PercentEncoding, LeavesOnlyWhatIsUnreservedOrToBeKept) {  // RFC 3986, sections 2.1 and 2.3
+  EXPECT_EQ(PercentEncode("a/b c+d%20~-._$\xc3\xa9"), "a%2Fb%20c%2Bd%2520~-._%24%C3%A9");
+  EXPECT_EQ(PercentEncode("a/b c", "/"), "a/b%20c");
+  EXPECT_EQ(PercentEncode(std::string_view("\0\n", 2)), "%00%0A");
+  std::string query = "name=";
+  AppendPercentEncoded("a&b", "", query);
+  EXPECT_EQ(query, "name=a%26b");
+}
+
 TEST(Base64Url, RoundTripsWithoutPadding) {
   for (const std::string text : {"", "f", "fo", "foo", "\xFF\xFE>?"}) {
     const std::string encoded = ToBase64Url(text);

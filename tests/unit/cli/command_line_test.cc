@@ -148,7 +148,7 @@ std::string Offered(const std::string& words) {
 }
 
 TEST(Completion, BashCompletesCommandsOptionsAndChoices) {
-  EXPECT_EQ(Offered("stockroom up"), "upload update ");
+  EXPECT_EQ(Offered("stockroom up"), "upload update uploads ");
   EXPECT_EQ(Offered("stockroom upload --vis"), "--visibility ");
   EXPECT_EQ(Offered("stockroom upload --visibility p"), "public private ");
   EXPECT_EQ(Offered("stockroom completion z"), "zsh ");

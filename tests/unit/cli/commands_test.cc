@@ -117,6 +117,12 @@ TEST_F(CommandsTest, StatusAsksEveryAddress) {
   v1::WorkerInfo& worker = *client_.server->add_workers();
   worker.set_address("w:1");
   worker.set_streams(2);
+  v1::Engine& engine = *worker.add_engines();
+  engine.set_program("stockroom-decoder");
+  engine.set_libvips("8.18.7");
+  engine.add_reads("jpeg");
+  engine.add_reads("png");
+  engine.add_writes("webp");
   const auto connect = [&](const std::string& address) -> absl::StatusOr<std::unique_ptr<Client>> {
     auto one = std::make_unique<FakeClient>();
     one->server = client_.server;
@@ -126,6 +132,8 @@ TEST_F(CommandsTest, StatusAsksEveryAddress) {
   EXPECT_EQ(RunStatus(bench_.program, connect, {.health_urls = {"127.0.0.1:8090"}}), kExitFailed);
   EXPECT_THAT(bench_.out, HasSubstr("up    api  up:1"));
   EXPECT_THAT(bench_.out, HasSubstr("worker w:1  2 streams"));
+  EXPECT_THAT(bench_.out,
+              HasSubstr("stockroom-decoder  libvips 8.18.7, reads jpeg png, writes webp"));
   EXPECT_THAT(bench_.out, HasSubstr("down  api  down:1  nothing answers at down:1"));
   EXPECT_THAT(bench_.out, HasSubstr("up    http http://127.0.0.1:8090/readyz"));
   bench_.http.body = "# TYPE x gauge\nstockroom_fileserver_free_bytes 1073741824\nx 1\n";

@@ -16,6 +16,7 @@
 #include "services/common/base/digest.h"
 #include "services/common/base/mutex.h"
 #include "services/common/base/status.h"
+#include "tests/support/temp_folder.h"
 #include "tools/stockroom/program.h"
 
 namespace stockroom::cli {
@@ -86,9 +87,14 @@ class FakeClient final : public Client {
     last_query = request.q();
     searched.push_back(request);
     if (!search_error.ok()) return search_error;
-    v1::SearchImagesResponse response;
+    v1::SearchImagesResponse response = answer;
     for (const auto& [id, image] : images) {
-      if (response.images_size() < request.page_size()) *response.add_images() = image;
+      if (response.hits_size() == request.page_size()) break;
+      if (!request.ids_only()) *response.add_images() = image;
+      v1::SearchHit& hit = *response.add_hits();
+      hit.set_id(id);
+      const auto known = hits.find(id);
+      if (known != hits.end()) hit.MergeFrom(known->second);
     }
     response.set_total(static_cast<int64_t>(images.size()));
     for (const std::string& field : request.facets()) {
@@ -149,6 +155,42 @@ class FakeClient final : public Client {
     return NotFound("KEY_NOT_FOUND", "no key has the id " + id);
   }
   absl::StatusOr<v1::WhoAmIResponse> WhoAmI() override { return who; }
+  absl::StatusOr<v1::CreateUploadResponse> CreateUpload(const v1::CreateUploadRequest& request,
+                                                        const std::string& key) override {
+    announced.emplace_back(key, request);
+    if (on_announce) return on_announce(key);
+    v1::CreateUploadResponse response;
+    response.mutable_upload()->set_id("upload-1");
+    response.mutable_upload()->set_state(v1::UPLOAD_OPEN);
+    response.mutable_upload()->set_received_bytes(received);
+    response.mutable_urls()->set_put_method("PUT");
+    response.mutable_urls()->set_put_url("http://files/put?signature=secret");
+    (*response.mutable_urls()->mutable_put_headers())["Content-Type"] = "image/png";
+    response.mutable_urls()->set_tus_url("http://files/tus?signature=secret");
+    return response;
+  }
+  absl::StatusOr<v1::UploadImageResponse> CompleteUpload(const v1::CompleteUploadRequest& request,
+                                                         absl::Duration) override {
+    completed.push_back(request.id());
+    if (!complete_error.ok()) return std::exchange(complete_error, absl::OkStatus());
+    v1::UploadImageResponse response;
+    response.mutable_image()->set_id("image-of-" + request.id());
+    return response;
+  }
+  absl::StatusOr<v1::ListUploadsResponse> ListUploads(const v1::ListUploadsRequest&) override {
+    return uploads_page;
+  }
+  absl::StatusOr<v1::AbortUploadResponse> AbortUpload(const std::string& id) override {
+    aborted.push_back(id);
+    return v1::AbortUploadResponse();
+  }
+  absl::StatusOr<v1::GetOriginalUrlResponse> GetOriginalUrl(
+      const v1::GetOriginalUrlRequest& request) override {
+    v1::GetOriginalUrlResponse response;
+    response.set_url("http://files/" + request.id() +
+                     "?for=" + std::to_string(request.expires_in_seconds()));
+    return response;
+  }
   absl::StatusOr<v1::Image> Update(const v1::UpdateImageRequest& request) override {
     MutexLock lock(mu);
     last_update = request;
@@ -229,6 +271,47 @@ class FakeClient final : public Client {
     response.set_more(request.id().empty() && replays.size() == 1);
     return response;
   }
+  absl::StatusOr<v1::ListFlaggedResponse> ListFlagged(const v1::ListFlaggedRequest&) override {
+    return flagged;
+  }
+  absl::StatusOr<v1::Image> DecideImage(const v1::DecideImageRequest& request) override {
+    decided.push_back(request);
+    v1::Image image;
+    image.set_id(request.id());
+    return image;
+  }
+  absl::StatusOr<v1::ListDecisionsResponse> ListDecisions(
+      const v1::ListDecisionsRequest&) override {
+    return v1::ListDecisionsResponse();
+  }
+  absl::StatusOr<v1::AddBlockedHashesResponse> AddBlockedHashes(
+      const v1::AddBlockedHashesRequest& request) override {
+    blocked = request;
+    return v1::AddBlockedHashesResponse();
+  }
+  absl::StatusOr<v1::RemoveBlockedHashesResponse> RemoveBlockedHashes(
+      const v1::RemoveBlockedHashesRequest& request) override {
+    v1::RemoveBlockedHashesResponse response;
+    response.set_removed(request.hashes_size());
+    return response;
+  }
+  absl::StatusOr<v1::AddBlockedHashesResponse> ImportBlockedHashes(
+      const v1::ImportBlockedHashesRequest& request) override {
+    imported.push_back(request);
+    return v1::AddBlockedHashesResponse();
+  }
+  // In two pages.
+  absl::StatusOr<v1::ExportBlockedHashesResponse> ExportBlockedHashes(
+      const v1::ExportBlockedHashesRequest& request) override {
+    v1::ExportBlockedHashesResponse response;
+    const bool first = request.page_token().empty();
+    response.set_text(first ? "aa,31\n" : "bb,7,note\n");
+    if (first) response.set_next_page_token("more");
+    return response;
+  }
+  absl::StatusOr<v1::VerifyIndexResponse> VerifyIndex() override { return verdict; }
+  absl::StatusOr<v1::RebuildIndexResponse> RebuildIndex() override { return rebuilt; }
+  absl::StatusOr<v1::IndexInfo> IndexInfo() override { return index_info; }
   absl::StatusOr<v1::ServerInfo> ServerInfo() override { return server; }
   absl::Status Ping() override { return absl::OkStatus(); }
 
@@ -243,18 +326,36 @@ class FakeClient final : public Client {
   absl::Status search_error;
   std::string last_query;
   std::vector<v1::SearchImagesRequest> searched;
+  // What every answer has besides images, and hits by id.
+  v1::SearchImagesResponse answer;
+  std::map<std::string, v1::SearchHit> hits;
   v1::CreateApiKeyRequest created;
   std::vector<v1::ApiKey> keys;
   absl::Status key_error;
   absl::StatusOr<v1::WhoAmIResponse> who = v1::WhoAmIResponse();
+  // Direct uploads: what was announced, with its key; what the file server has of them.
+  std::vector<std::pair<std::string, v1::CreateUploadRequest>> announced;
+  std::function<absl::StatusOr<v1::CreateUploadResponse>(const std::string& key)> on_announce;
+  int64_t received = 0;
+  std::vector<std::string> completed;
+  absl::Status complete_error;
+  std::vector<std::string> aborted;
+  v1::ListUploadsResponse uploads_page;
   v1::UpdateImageRequest last_update;
   std::vector<v1::ReprocessImagesRequest> reprocessed;
   std::vector<v1::WatchRequest> watched;
   std::vector<std::pair<std::vector<v1::WatchResponse>, absl::Status>> watches;
+  v1::ListFlaggedResponse flagged;
+  std::vector<v1::DecideImageRequest> decided;
+  v1::AddBlockedHashesRequest blocked;
+  std::vector<v1::ImportBlockedHashesRequest> imported;
   v1::ListWebhooksResponse webhooks;
   v1::CreateWebhookRequest last_webhook;
   std::vector<v1::WebhookDelivery> log;
   std::vector<v1::ReplayWebhookDeliveriesRequest> replays;
+  absl::StatusOr<v1::VerifyIndexResponse> verdict = v1::VerifyIndexResponse();
+  absl::StatusOr<v1::RebuildIndexResponse> rebuilt = v1::RebuildIndexResponse();
+  v1::IndexInfo index_info;
   absl::StatusOr<v1::ServerInfo> server = v1::ServerInfo();
 };
 
@@ -278,6 +379,25 @@ class FakeHttp final : public HttpClient {
     return bytes(rest);
   }
 
+  absl::Status Send(const HttpSending& request,
+                    absl::FunctionRef<absl::StatusOr<std::string>(size_t most)> next) override {
+    sendings.push_back(request);
+    std::string bytes;
+    while (static_cast<int64_t>(bytes.size()) < request.length) {
+      SR_ASSIGN_OR_RETURN(const std::string piece, next(7));
+      bytes += piece;
+      if (send_breaks_after > 0 && static_cast<int64_t>(bytes.size()) >= send_breaks_after) {
+        send_breaks_after = 0;
+        return Unavailable("TRANSFER_BROKE", "the line is cut");
+      }
+    }
+    sent = bytes;
+    return absl::OkStatus();
+  }
+
+  std::vector<HttpSending> sendings;
+  std::string sent;  // by the last sending that went well
+  int64_t send_breaks_after = 0;
   std::string body;
   std::string etag;
   absl::Status error;
@@ -288,16 +408,12 @@ class FakeHttp final : public HttpClient {
 
 // A program whose output is kept, in a folder of its own.
 struct Bench {
+  const testing::TempFolder owned_folder;
+  const std::string folder = owned_folder.path();
+
   explicit Bench(OutputOptions options = {})
       : output(options, Keep(out), Keep(err)),
-        program{.settings = settings, .out = output, .http = http, .stop = stop, .confirm = {}} {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cli-XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
-  }
-  ~Bench() {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder, ignored);
-  }
+        program{.settings = settings, .out = output, .http = http, .stop = stop, .confirm = {}} {}
   static Sink Keep(std::string& to) {
     return [&to](std::string_view bytes) {
       to += bytes;
@@ -324,7 +440,6 @@ struct Bench {
   std::shared_ptr<Cancellation> stop = std::make_shared<Cancellation>();
   Output output;
   Program program;
-  std::string folder;
 };
 
 // Bytes that the local look takes for a PNG.

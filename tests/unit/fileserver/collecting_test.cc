@@ -5,6 +5,7 @@
 #include "services/common/base/status.h"
 #include "services/fileserver/store/posix_env.h"
 #include "tests/contract/blobs/file_server_fixture.h"
+#include "tests/support/env_decorator.h"
 #include "tests/unit/fileserver/machine.h"
 
 namespace stockroom::fileserver {
@@ -147,42 +148,16 @@ TEST_F(Collecting, IsNotConfusedByForeignNames) {
 }
 
 // Runs a hook just before a blob is unlinked, when the decision to delete it has been made.
-class UnlinkHook final : public Env {
+class UnlinkHook final : public EnvDecorator {
  public:
   UnlinkHook(Env& env, std::function<void(const std::string&)> hook)
-      : env_(env), hook_(std::move(hook)) {}
+      : EnvDecorator(env), hook_(std::move(hook)) {}
   absl::Status Unlink(const std::string& path) override {
     hook_(path);
-    return env_.Unlink(path);
-  }
-  absl::StatusOr<std::unique_ptr<File>> OpenUnnamed(const std::string& d) override {
-    return env_.OpenUnnamed(d);
-  }
-  absl::StatusOr<std::unique_ptr<File>> Create(const std::string& p) override {
-    return env_.Create(p);
-  }
-  absl::StatusOr<std::unique_ptr<File>> OpenToRead(const std::string& p) override {
-    return env_.OpenToRead(p);
-  }
-  absl::Status Link(File& f, const std::string& p) override { return env_.Link(f, p); }
-  absl::Status Rename(const std::string& a, const std::string& b) override {
-    return env_.Rename(a, b);
-  }
-  absl::Status Touch(const std::string& p, absl::Time t) override { return env_.Touch(p, t); }
-  absl::StatusOr<FileInfo> Stat(const std::string& p) override { return env_.Stat(p); }
-  absl::Status MakeDirectory(const std::string& p) override { return env_.MakeDirectory(p); }
-  absl::Status RemoveDirectory(const std::string& p) override { return env_.RemoveDirectory(p); }
-  absl::Status SyncDirectory(const std::string& p) override { return env_.SyncDirectory(p); }
-  absl::StatusOr<std::vector<std::string>> List(const std::string& d) override {
-    return env_.List(d);
-  }
-  absl::StatusOr<int64_t> FreeBytes(const std::string& d) override { return env_.FreeBytes(d); }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& p) override {
-    return env_.Lock(p);
+    return EnvDecorator::Unlink(path);
   }
 
  private:
-  Env& env_;
   const std::function<void(const std::string&)> hook_;
 };
 

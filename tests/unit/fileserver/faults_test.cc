@@ -1,4 +1,5 @@
 // Single operations fail: no space, I/O errors, short writes.
+#include <cerrno>
 #include <string>
 
 #include "services/common/base/status.h"
@@ -57,11 +58,138 @@ TEST_P(DiskFailure, WhileARenditionIsStoredLeavesNoFile) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, DiskFailure,
-                         testing::Values(Failure{"NoSpace", ENOSPC,
-                                                 absl::StatusCode::kResourceExhausted},
-                                         Failure{"IoError", EIO, absl::StatusCode::kUnavailable}),
-                         [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    , DiskFailure,
+    testing::Values(Failure{"NoSpace", ENOSPC, absl::StatusCode::kResourceExhausted},
+                    Failure{"IoError", EIO, absl::StatusCode::kUnavailable},
+                    Failure{"QuotaExceeded", EDQUOT, absl::StatusCode::kResourceExhausted},
+                    Failure{"ReadOnly", EROFS, absl::StatusCode::kUnavailable}),
+    [](const auto& tested) { return tested.param.name; });
+
+// What a filesystem refuses once it is read-only.
+bool Writes(Op op) {
+  switch (op) {
+    case Op::kOpenToRead:
+    case Op::kReadAt:
+    case Op::kSize:
+    case Op::kStat:
+    case Op::kList:
+    case Op::kFreeBytes:
+      return false;
+    default:
+      return true;
+  }
+}
+
+TEST_P(DiskFailure, ThatLastsStopsWritesAndNotReadsUntilItIsOver) {
+  Machine machine;
+  ASSERT_TRUE(machine.Open().ok());
+  ASSERT_TRUE(machine.Put("before").ok());
+  ASSERT_TRUE(machine.PutRendition(Machine::Address(), "small").ok());
+  // It begins at any step of a put, and goes on.
+  for (int64_t step = 0; step < 12; ++step) {
+    const int64_t begin = machine.env.calls() + step;
+    machine.env.SetFaults([&](const MemoryEnv::Call& call) -> std::optional<MemoryEnv::Fault> {
+      if (call.index < begin || !Writes(call.op)) return std::nullopt;
+      return MemoryEnv::Fault{.error = ErrnoStatus(GetParam().error, "operation on " + call.path),
+                              .short_write = std::nullopt};
+    });
+    const std::string bytes = "during " + std::to_string(step);
+    const absl::Status status = machine.Put(bytes).status();
+    if (!status.ok()) {
+      EXPECT_EQ(status.code(), GetParam().code) << status;
+    }
+    EXPECT_EQ(machine.Put("during the failure").status().code(), GetParam().code);
+    EXPECT_EQ(machine.Put("before").status().code(), GetParam().code) << "the touch is lost";
+    EXPECT_EQ(machine.disk->CheckWritable().code(), GetParam().code);
+    EXPECT_EQ(machine.Get(Digest::Of("before")).value_or("lost"), "before");
+    EXPECT_EQ(machine.GetRendition(Machine::Address()).value_or("lost"), "small");
+    machine.env.SetFaults(nullptr);
+    EXPECT_TRUE(machine.disk->CheckWritable().ok());
+    ASSERT_TRUE(machine.Put(bytes).ok());
+    ASSERT_TRUE(machine.PowerCut(MemoryEnv::Survives::kOnlySynced).ok());
+    EXPECT_EQ(machine.Get(Digest::Of(bytes)).value_or("lost"), bytes);
+    ASSERT_TRUE(machine.PutRendition(Machine::Address(), "small").ok());
+  }
+}
+
+TEST(BlobStore, RepairsABlobThatCanNotBeRead) {
+  Machine machine;
+  ASSERT_TRUE(machine.Open().ok());
+  ASSERT_TRUE(machine.Put("bytes").ok());
+  machine.env.SetFaults([&](const MemoryEnv::Call& call) -> std::optional<MemoryEnv::Fault> {
+    if (call.op != Op::kReadAt) return std::nullopt;
+    return MemoryEnv::Fault{.error = ErrnoStatus(EIO, "read"), .short_write = std::nullopt};
+  });
+  EXPECT_TRUE(absl::IsUnavailable(machine.Get(Digest::Of("bytes")).status()));
+  const int64_t before = machine.env.calls();
+  const absl::StatusOr<StoredBlob> stored = machine.Put("bytes");
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_FALSE(stored->existed);
+  EXPECT_EQ(machine.Count(Op::kRename, before), 1);
+  machine.env.SetFaults(nullptr);
+  EXPECT_EQ(machine.Get(Digest::Of("bytes")).value_or("lost"), "bytes");
+}
+
+// From the read with that index on.
+MemoryEnv::FaultPlan ReadsFail(int first) {
+  return
+      [first, reads = 0](const MemoryEnv::Call& call) mutable -> std::optional<MemoryEnv::Fault> {
+        if (call.op != Op::kReadAt || reads++ < first) return std::nullopt;
+        return MemoryEnv::Fault{.error = ErrnoStatus(EIO, "read"), .short_write = std::nullopt};
+      };
+}
+
+TEST(RenditionStore, HasWhatTheDiskDoesNotGiveMadeAnew) {
+  for (const int first : {0, 1, 2}) {
+    Machine machine;
+    ASSERT_TRUE(machine.Open().ok());
+    const std::string bytes(600'000, 'r');
+    ASSERT_TRUE(machine.PutRendition(Machine::Address(), bytes).ok());
+    machine.env.SetFaults(ReadsFail(first));
+    const absl::Status read = machine.GetRendition(Machine::Address()).status();
+    EXPECT_TRUE(first < 2 ? absl::IsNotFound(read) : absl::IsDataLoss(read)) << read;
+    machine.env.SetFaults(nullptr);
+    EXPECT_TRUE(absl::IsNotFound(machine.GetRendition(Machine::Address()).status()));
+    ASSERT_TRUE(machine.PutRendition(Machine::Address(), bytes).ok());
+    EXPECT_EQ(machine.GetRendition(Machine::Address()).value_or("lost"), bytes);
+  }
+}
+
+TEST(RenditionStore, KeepsWhatIsOnlyNotReadableJustNow) {
+  Machine machine;
+  ASSERT_TRUE(machine.Open().ok());
+  ASSERT_TRUE(machine.PutRendition(Machine::Address(), "small").ok());
+  machine.FailNextOf(Op::kOpenToRead, ErrnoStatus(EMFILE, "open"));
+  EXPECT_TRUE(absl::IsResourceExhausted(machine.GetRendition(Machine::Address()).status()));
+  EXPECT_EQ(machine.GetRendition(Machine::Address()).value_or("lost"), "small");
+}
+
+TEST(BlobStore, ReportsAFullDiskAlsoWhenItTookPartOfAWrite) {
+  Machine machine;
+  ASSERT_TRUE(machine.Open().ok());
+  int appends = 0;
+  machine.env.SetFaults([&](const MemoryEnv::Call& call) -> std::optional<MemoryEnv::Fault> {
+    if (call.op != Op::kAppend) return std::nullopt;
+    if (++appends == 1) return MemoryEnv::Fault{.error = absl::OkStatus(), .short_write = 100};
+    return MemoryEnv::Fault{.error = ErrnoStatus(ENOSPC, "write"), .short_write = std::nullopt};
+  });
+  const absl::Status status = machine.Put(std::string(1000, 's')).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
+  EXPECT_EQ(DetailsOf(status).reason, "NO_SPACE");
+  machine.env.SetFaults(nullptr);
+  EXPECT_TRUE(machine.Put(std::string(1000, 's')).ok());
+}
+
+TEST(BlobStore, AsksForTheFreeSpaceOnceAnUploadAndNotForEveryChunk) {
+  Machine machine;
+  ASSERT_TRUE(machine.Open().ok());
+  const int64_t before = machine.env.calls();
+  const std::unique_ptr<BlobUpload> upload = *machine.stores->blobs.Put({});
+  const std::string chunk(64 << 10, 'c');
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(upload->Append(chunk).ok());
+  EXPECT_EQ(machine.Count(Op::kFreeBytes, before), 1);
+}
 
 TEST(BlobStore, NeverSyncsADescriptorTwiceAfterAnError) {
   Machine machine;

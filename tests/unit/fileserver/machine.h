@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "services/common/base/log.h"
@@ -42,11 +43,13 @@ class Machine {
   absl::Status Open() {
     stores.reset();
     disk.reset();
-    SR_ASSIGN_OR_RETURN(
-        disk, LocalDisk::Open(outer ? *outer : env, {.directory = kDirectory,
-                                                     .reserve_bytes = reserve_bytes,
-                                                     .clock = &clock,
-                                                     .steady = [this] { return steady; }}));
+    SR_ASSIGN_OR_RETURN(disk,
+                        LocalDisk::Open(outer ? *outer : env, {.directory = kDirectory,
+                                                               .reserve_bytes = reserve_bytes,
+                                                               .clock = &clock,
+                                                               .steady = [this] { return steady; },
+                                                               .metrics = &disk_metrics,
+                                                               .eviction = eviction}));
     stores = std::make_unique<Stores>(*disk, blob_options, rendition_options);
     return absl::OkStatus();
   }
@@ -147,10 +150,12 @@ class Machine {
 
   // Set before Open.
   int64_t reserve_bytes = 0;
+  std::optional<RenditionEvictor::Options> eviction;
   BlobStore::Options blob_options;
   RenditionStore::Options rendition_options;
 
   MemoryEnv env;
+  Metrics disk_metrics;
   std::unique_ptr<LocalDisk> disk;
   std::unique_ptr<Stores> stores;
 };

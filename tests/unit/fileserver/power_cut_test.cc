@@ -1,7 +1,9 @@
 // The power fails before every single file operation, and the disk forgets what was not synced.
+#include <cerrno>
 #include <string>
 #include <vector>
 
+#include "services/common/base/status.h"
 #include "tests/unit/fileserver/machine.h"
 
 namespace stockroom::fileserver {
@@ -93,6 +95,26 @@ TEST(BlobStore, KeepsABlobWhoseFirstWriterNeverSyncedItsName) {
   const absl::StatusOr<StoredBlob> second = machine.Put("shared");
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_TRUE(second->existed);
+  ASSERT_TRUE(machine.PowerCut(Survives::kOnlySynced).ok());
+  EXPECT_EQ(machine.Get(Digest::Of("shared")).value_or("lost"), "shared");
+}
+
+// The kernel may have forgotten the name that it could not write, and call a second sync a success.
+TEST(BlobStore, AcknowledgesNothingAfterADirectoryCouldNotBeSynced) {
+  Machine machine;
+  ASSERT_TRUE(machine.Open().ok());
+  ASSERT_TRUE(machine.Put("before").ok());
+  machine.FailNextOf(Op::kSyncDirectory, DirectorySyncFailed(EIO, "/data/blobs/xx"));
+  for (const char* bytes : {"shared", "shared", "other", "before"}) {
+    const absl::Status refused = machine.Put(bytes).status();
+    EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
+    EXPECT_EQ(DetailsOf(refused).reason, kSyncFailed);
+  }
+  EXPECT_EQ(DetailsOf(machine.disk->CheckWritable()).reason, kSyncFailed);
+  EXPECT_EQ(machine.Get(Digest::Of("before")).value_or("lost"), "before");
+  ASSERT_TRUE(machine.PowerCut(Survives::kOnlySynced).ok());
+  EXPECT_TRUE(machine.disk->CheckWritable().ok());
+  ASSERT_TRUE(machine.Put("shared").ok());
   ASSERT_TRUE(machine.PowerCut(Survives::kOnlySynced).ok());
   EXPECT_EQ(machine.Get(Digest::Of("shared")).value_or("lost"), "shared");
 }

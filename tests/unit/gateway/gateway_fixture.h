@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <stockroom/v1/images.pb.h>
 #include <stockroom/v1/search.pb.h>
+#include <stockroom/v1/uploads.pb.h>
 
 #include <future>
 #include <map>
@@ -80,21 +81,18 @@ class StringSource final : public ByteSource {
   std::string bytes_;
 };
 
+// Has one picture, at /i/i1/thumb-320.jpg, and its original.
 class FakeDelivery final : public Delivery {
  public:
-  void FindRendition(const CallContext&, const Principal&, const std::string& image_id,
-                     const std::string& preset, const std::string& extension, Found done) override {
-    ++finds;
-    if (image_id != "i1" || preset != "thumb-320" || extension != "jpg") {
-      return done(NotFound("NO_SUCH_PRESET", "no such picture"));
-    }
-    done(found);
+  std::optional<absl::StatusOr<Deliverable>> TryFind(const Principal&,
+                                                     const PictureRequest& request) override {
+    asked = request;
+    if (!at_hand) return std::nullopt;
+    return Answer(request);
   }
-  void FindOriginal(const CallContext&, const Principal&, const std::string&, Found done) override {
+  void Find(const CallContext&, const Principal&, PictureRequest request, Found done) override {
     ++finds;
-    Deliverable original = found;
-    original.download_name = "na\"ive.jpg";
-    done(original);
+    done(Answer(request));
   }
   void Open(const CallContext&, const Deliverable&, ByteRange range, Opened done) override {
     ++opens;
@@ -104,11 +102,34 @@ class FakeDelivery final : public Delivery {
         whole.substr(static_cast<size_t>(range.offset),
                      range.length == 0 ? std::string::npos : static_cast<size_t>(range.length))));
   }
+  void Sending(const Deliverable&, Sent what) override {
+    ++(what == Sent::kNotModified ? not_modified : sent);
+    begun += what == Sent::kBeginning ? 1 : 0;
+  }
 
   Deliverable found;
-  int finds = 0;
-  int opens = 0;
+  bool at_hand = false;
+  PictureRequest asked;
+  std::atomic<int> finds = 0;
+  std::atomic<int> opens = 0;
+  std::atomic<int> sent = 0;
+  std::atomic<int> not_modified = 0;
+  std::atomic<int> begun = 0;  // of `sent`, those with a first byte
   bool changed_once = false;
+
+ private:
+  absl::StatusOr<Deliverable> Answer(const PictureRequest& request) const {
+    Deliverable answer = found;
+    if (request.path.starts_with("original")) {
+      answer.download_name = "na\"ive.jpg";
+    } else if (request.image_id != "i1" || !request.path.ends_with(picture)) {
+      return NotFound("NO_SUCH_PRESET", "no such picture");
+    }
+    return answer;
+  }
+
+ public:
+  std::string picture = "thumb-320.jpg";
 };
 
 inline const google::protobuf::MethodDescriptor* Method(const std::string& name) {
@@ -163,32 +184,38 @@ class GatewayTest : public ::testing::Test {
 
   void Start() {
     MethodTable table;
-    table.Add(UnaryMethod{Method("ImageService.ListImages"), true,
-                          [this](const CallContext&, const Principal&,
-                                 const google::protobuf::Message&) -> absl::StatusOr<MessagePtr> {
-                            if (hold_.valid()) hold_.wait();
-                            return std::make_unique<pb::ListImagesResponse>(list_);
-                          }});
     table.Add(
-        UnaryMethod{Method("SearchService.SearchImages"), false,
-                    [this](const CallContext& context, const Principal& who,
-                           const google::protobuf::Message& request) -> absl::StatusOr<MessagePtr> {
-                      request_id_ = context.request_id;
-                      subject_ = who.subject;
-                      query_ = dynamic_cast<const pb::SearchImagesRequest&>(request).q();
-                      return std::make_unique<pb::SearchImagesResponse>();
+        UnaryMethod{.descriptor = Method("ImageService.ListImages"),
+                    .blocking = true,
+                    .call = [this](const CallContext&, const Principal&,
+                                   const google::protobuf::Message&) -> absl::StatusOr<MessagePtr> {
+                      if (hold_.valid()) hold_.wait();
+                      return std::make_unique<pb::ListImagesResponse>(list_);
                     }});
-    table.Add(UnaryMethod{Method("ImageService.GetImage"), false,
-                          [](const CallContext&, const Principal&,
-                             const google::protobuf::Message&) -> absl::StatusOr<MessagePtr> {
-                            auto image = std::make_unique<pb::Image>();
-                            image->set_revision(3);
-                            return image;
-                          }});
     table.Add(UnaryMethod{
-        Method("ImageService.UpdateImage"), true,
-        [this](const CallContext& context, const Principal&,
-               const google::protobuf::Message& request) -> absl::StatusOr<MessagePtr> {
+        .descriptor = Method("SearchService.SearchImages"),
+        .blocking = false,
+        .call = [this](const CallContext& context, const Principal& who,
+                       const google::protobuf::Message& request) -> absl::StatusOr<MessagePtr> {
+          request_id_ = context.request_id;
+          subject_ = who.subject;
+          query_ = dynamic_cast<const pb::SearchImagesRequest&>(request).q();
+          return std::make_unique<pb::SearchImagesResponse>();
+        }});
+    table.Add(
+        UnaryMethod{.descriptor = Method("ImageService.GetImage"),
+                    .blocking = false,
+                    .call = [](const CallContext&, const Principal&,
+                               const google::protobuf::Message&) -> absl::StatusOr<MessagePtr> {
+                      auto image = std::make_unique<pb::Image>();
+                      image->set_revision(3);
+                      return image;
+                    }});
+    table.Add(UnaryMethod{
+        .descriptor = Method("ImageService.UpdateImage"),
+        .blocking = true,
+        .call = [this](const CallContext& context, const Principal&,
+                       const google::protobuf::Message& request) -> absl::StatusOr<MessagePtr> {
           key_ = context.idempotency_key;
           if (context.replayed != nullptr) *context.replayed = key_ == "again";
           const auto& update = dynamic_cast<const pb::UpdateImageRequest&>(request);
@@ -207,6 +234,7 @@ class GatewayTest : public ::testing::Test {
           uploads_.header = dynamic_cast<const pb::UploadImageRequest&>(first).header();
           return std::make_unique<FakeUpload>(uploads_);
         }});
+    if (more_) table.Add(*more_);
     limiter_.emplace(rate_, metrics_);
     gate_.emplace(authenticator_, *limiter_, metrics_);
     http::Router router;
@@ -249,6 +277,7 @@ class GatewayTest : public ::testing::Test {
   std::optional<Gate> gate_;
   Uploads uploads_;
   GatewayOptions options_;
+  std::optional<UnaryMethod> more_;
   pb::ListImagesResponse list_;
   std::shared_future<void> hold_;
   std::string request_id_;

@@ -248,68 +248,6 @@ TEST_F(GatewayTest, AClientThatGoesAwayAbandonsItsUpload) {
   EXPECT_EQ(uploads_.finished, 0);
 }
 
-TEST_F(GatewayTest, DeliversARendition) {
-  Start();
-  const RawResponse response = Ask("GET /i/i1/thumb-320.jpg");
-  EXPECT_EQ(response.status, 200);
-  EXPECT_EQ(response.body, "0123456789");
-  EXPECT_EQ(response.Header("Content-Length"), "10");
-  EXPECT_EQ(response.Header("Content-Type"), "image/jpeg");
-  EXPECT_EQ(response.Header("ETag"), "\"" + delivery_.found.sha256.hex() + "\"");
-  EXPECT_EQ(response.Header("Cache-Control"), "public, max-age=60, must-revalidate");
-  EXPECT_EQ(response.Header("X-Content-Type-Options"), "nosniff");
-  EXPECT_EQ(response.Header("Content-Security-Policy"), "default-src 'none'; sandbox");
-  EXPECT_EQ(Ask("GET /i/i1/thumb-320.png").status, 404);
-  EXPECT_EQ(Ask("GET /i/i1/nonsense").status, 404);
-}
-
-TEST_F(GatewayTest, DeliversTheOriginalAsADownload) {
-  Start();
-  for (const char* path : {"GET /i/i1/original", "GET /i/i1/original.jpg"}) {
-    EXPECT_EQ(Ask(path).Header("Content-Disposition"),
-              "attachment; filename=\"na_ive.jpg\"; filename*=UTF-8''na%22ive.jpg");
-  }
-}
-
-TEST_F(GatewayTest, AnswersConditionsAndRanges) {
-  Start();
-  const std::string etag = "\"" + delivery_.found.sha256.hex() + "\"";
-  const RawResponse same = Ask("GET /i/i1/thumb-320.jpg", "If-None-Match: " + etag + "\r\n");
-  EXPECT_EQ(same.status, 304);
-  EXPECT_EQ(same.Header("ETag"), etag);
-  EXPECT_EQ(delivery_.opens, 0) << "no byte was asked for";
-  const RawResponse part = Ask("GET /i/i1/thumb-320.jpg", "Range: bytes=2-5\r\n");
-  EXPECT_EQ(part.status, 206);
-  EXPECT_EQ(part.body, "2345");
-  EXPECT_EQ(part.Header("Content-Range"), "bytes 2-5/10");
-  const RawResponse outside = Ask("GET /i/i1/thumb-320.jpg", "Range: bytes=10-\r\n");
-  EXPECT_EQ(outside.status, 416);
-  EXPECT_EQ(outside.Header("Content-Range"), "bytes */10");
-  EXPECT_EQ(Ask("GET /i/i1/thumb-320.jpg", "Range: bytes=0-1\r\nIf-Range: \"old\"\r\n").body,
-            "0123456789");
-}
-
-TEST_F(GatewayTest, AnswersHeadWithoutOpeningAnything) {
-  Start();
-  const RawResponse head = Ask("HEAD /i/i1/thumb-320.jpg", "", "", /*head_only=*/true);
-  EXPECT_EQ(head.status, 200);
-  EXPECT_EQ(head.Header("Content-Length"), "10");
-  EXPECT_EQ(delivery_.opens, 0);
-}
-
-TEST_F(GatewayTest, FindsAgainWhatChangedMeanwhile) {
-  delivery_.changed_once = true;
-  Start();
-  EXPECT_EQ(Ask("GET /i/i1/thumb-320.jpg").body, "0123456789");
-  EXPECT_EQ(delivery_.finds, 2);
-}
-
-TEST_F(GatewayTest, KeepsPrivatePicturesOutOfCaches) {
-  delivery_.found.visibility = Visibility::kPrivate;
-  Start();
-  EXPECT_EQ(Ask("GET /i/i1/thumb-320.jpg").Header("Cache-Control"), "private, no-store");
-}
-
 TEST(Gateway, RefusesToStartWithConflictingRoutes) {
   Metrics metrics;
   Executor executor({.name = "x", .threads = 1, .max_queued = 1}, metrics);
@@ -317,8 +255,8 @@ TEST(Gateway, RefusesToStartWithConflictingRoutes) {
   RateLimiter limiter({}, metrics);
   Gate gate(EverybodyIsAnonymous(), limiter, metrics);
   MethodTable table;
-  table.Add(UnaryMethod{Method("ImageService.ListImages"), false, nullptr});
-  table.Add(UnaryMethod{Method("ImageService.ListImages"), false, nullptr});
+  table.Add(UnaryMethod{.descriptor = Method("ImageService.ListImages"), .blocking = false});
+  table.Add(UnaryMethod{.descriptor = Method("ImageService.ListImages"), .blocking = false});
   http::Router router;
   EXPECT_EQ(MountGateway(router, table, delivery, gate, executor, {}).code(),
             absl::StatusCode::kAlreadyExists);

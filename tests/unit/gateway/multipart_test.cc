@@ -3,6 +3,7 @@
 #include "services/api/gateway/content_disposition.h"
 #include "services/api/gateway/multipart_parser.h"
 #include "services/common/base/status.h"
+#include "services/common/http/attachment.h"
 
 namespace stockroom::api {
 namespace {
@@ -140,9 +141,9 @@ TEST(ContentDisposition, PrefersTheExtendedNameAndDropsFolders) {
 }
 
 TEST(ContentDisposition, WritesNamesThatCanNotBreakOut) {
-  EXPECT_EQ(AttachmentNamed("a\"b\r\nX: y.jpg"),
+  EXPECT_EQ(http::AttachmentNamed("a\"b\r\nX: y.jpg"),
             "attachment; filename=\"a_b__X: y.jpg\"; filename*=UTF-8''a%22b%0D%0AX%3A%20y.jpg");
-  EXPECT_EQ(AttachmentNamed("\xc3\xa9.jpg"),
+  EXPECT_EQ(http::AttachmentNamed("\xc3\xa9.jpg"),
             "attachment; filename=\"__.jpg\"; filename*=UTF-8''%C3%A9.jpg");
 }
 

@@ -12,6 +12,7 @@
 #include "services/common/base/status.h"
 #include "services/common/http/encoding.h"
 #include "services/common/http/server.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/http/raw_client.h"
 
 namespace stockroom::api {
@@ -25,21 +26,14 @@ using ::testing::Not;
 class StaticSiteTest : public ::testing::Test {
  protected:
   StaticSiteTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "site-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    top_ = pattern;
-    root_ = top_ / "web";
+    root_ = folder_.file("web");
     Write("index.html", page_);
     Write("assets/app-1a2b.js", script_);
     Write("apidocs/index.html", "<!doctype html>docs");
     Write("favicon.svg", "<svg/>");
-    std::ofstream(top_ / "secret.txt") << "secret";
+    std::ofstream(folder_.file("secret.txt")) << "secret";
   }
-  ~StaticSiteTest() override {
-    server_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(top_, ignored);
-  }
+  ~StaticSiteTest() override { server_.reset(); }
 
   void Write(const std::string& path, const std::string& bytes) {
     std::filesystem::create_directories((root_ / path).parent_path());
@@ -54,7 +48,7 @@ class StaticSiteTest : public ::testing::Test {
   RawResponse Ask(const std::string& line, const std::string& headers = "") {
     if (server_ == nullptr) {
       http::Router router;
-      const absl::Status mounted = MountStaticSite(router, root_.string());
+      const absl::Status mounted = MountStaticSite(router, root_.string(), {}, origins_);
       EXPECT_TRUE(mounted.ok()) << mounted;
       http::ServerOptions options;
       options.listen = "127.0.0.1:0";
@@ -65,12 +59,13 @@ class StaticSiteTest : public ::testing::Test {
                       line.starts_with("HEAD"));
   }
 
-  std::filesystem::path top_;
+  const testing::TempFolder folder_;
   std::filesystem::path root_;
   const std::string page_ = "<!doctype html><title>Stockroom</title>";
   // Longer than one piece, and such that gzip is worth it.
   const std::string script_ = std::string(200'000, 'a') + "the end";
   Metrics metrics_;
+  std::vector<std::string> origins_;
   std::unique_ptr<http::Server> server_;
 };
 
@@ -162,7 +157,7 @@ TEST_F(StaticSiteTest, NothingOutsideTheFolderIsReachable) {
 }
 
 TEST_F(StaticSiteTest, ALinkOutOfTheFolderIsRefusedAtTheStart) {
-  std::filesystem::create_symlink(top_ / "secret.txt", root_ / "link.txt");
+  std::filesystem::create_symlink(folder_.file("secret.txt"), root_ / "link.txt");
   const absl::Status status = Mount();
   EXPECT_EQ(ReasonOf(status), "WEB_ROOT_NAME");
   EXPECT_THAT(std::string(status.message()), HasSubstr("link.txt"));
@@ -188,6 +183,55 @@ TEST_F(StaticSiteTest, SizeAndNumberOfFilesAreBounded) {
   EXPECT_EQ(ReasonOf(Mount({.max_bytes = all - 1})), "WEB_ROOT_TOO_LARGE");
   EXPECT_TRUE(Mount({.max_files = 4}).ok());
   EXPECT_EQ(ReasonOf(Mount({.max_files = 3})), "WEB_ROOT_TOO_LARGE");
+}
+
+TEST_F(StaticSiteTest, ThePageMaySendToTheNamedOriginsAndToNoOthers) {
+  EXPECT_THAT(Ask("GET /").Header("Content-Security-Policy"), HasSubstr("connect-src 'self';"));
+  EXPECT_EQ(Ask("GET /page.json").body, R"({"uploadOrigins":[]})");
+  server_.reset();
+  origins_ = {"https://files.example", "http://[::1]:8090"};
+  EXPECT_THAT(Ask("GET /image/1").Header("Content-Security-Policy"),
+              HasSubstr("connect-src 'self' https://files.example http://[::1]:8090;"));
+  EXPECT_THAT(Ask("GET /apidocs").Header("Content-Security-Policy"),
+              HasSubstr("connect-src 'self';"));
+  const RawResponse told = Ask("GET /page.json");
+  EXPECT_EQ(told.body, R"({"uploadOrigins":["https://files.example","http://[::1]:8090"]})");
+  EXPECT_EQ(told.Header("Content-Type"), "application/json");
+  EXPECT_EQ(told.Header("Cache-Control"), "no-cache");
+}
+
+TEST_F(StaticSiteTest, RefusesWhatNamesMoreThanOneOrigin) {
+  for (const char* origin : {"*",
+                             "https:",
+                             "https://",
+                             "https://*.example",
+                             "https://a.example/",
+                             "https://a.example;",
+                             "https://a.example https://b.example",
+                             "HTTPS://a.example",
+                             "https://A.example",
+                             "https://a.example:443",
+                             "http://a.example:80",
+                             "http://a:0",
+                             "http://a:08",
+                             "http://a:",
+                             "http://a:99999",
+                             "ftp://a",
+                             "a.example",
+                             "https://u@a.example",
+                             "http://[::1",
+                             "'self'",
+                             ""}) {
+    http::Router router;
+    EXPECT_EQ(ReasonOf(MountStaticSite(router, root_.string(), {}, {origin})), "BAD_ORIGIN")
+        << origin;
+  }
+  for (const char* origin : {"https://files.example", "http://127.0.0.1:8090", "http://[::1]:80901",
+                             "https://a-b.example:8443", "http://localhost"}) {
+    http::Router router;
+    const absl::Status mounted = MountStaticSite(router, root_.string(), {}, {origin});
+    EXPECT_EQ(mounted.ok(), std::string(origin) != "http://[::1]:80901") << mounted;
+  }
 }
 
 }  // namespace

@@ -202,6 +202,30 @@ TEST(FieldSetter, SetsEveryKindOfField) {
   EXPECT_EQ(image.taken_time().seconds(), 1608804000);
 }
 
+// {"query": {"or": {"parts": [{"or": ... {"not": {}}}]}}
+std::string NestedQuery(int levels) {
+  std::string json = R"({"not":{}})";
+  for (int i = 2; i < levels; ++i) json = R"({"or":{"parts":[)" + json + "]}}";
+  return R"({"query":)" + json + "}";
+}
+
+TEST(Transcoder, AQueryOfAsManyLevelsAsAreAllowedIsRead) {
+  const Binding post = Rule("SearchService.SearchImages", 1);
+  const auto read = As<pb::SearchImagesRequest>(BuildRequest(post, {{}, "", NestedQuery(32)}));
+  EXPECT_EQ(read.query().or_().parts_size(), 1);
+}
+
+TEST(Transcoder, MessagesInOneAnotherAreNotFollowedWithoutEnd) {
+  const Binding post = Rule("SearchService.SearchImages", 1);
+  const absl::Status deep = BuildRequest(post, {{}, "", NestedQuery(60)}).status();
+  EXPECT_EQ(deep.code(), absl::StatusCode::kInvalidArgument);
+  std::string bottomless;
+  for (int i = 0; i < 100'000; ++i) bottomless += R"({"not":)";
+  bottomless = R"({"query":)" + bottomless + "{}" + std::string(100'000, '}') + "}";
+  const absl::Status refused = BuildRequest(post, {{}, "", bottomless}).status();
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("nested too deeply"));
+}
+
 TEST(FieldSetter, RefusesWhatDoesNotFit) {
   pb::Image image;
   FieldSetter fields(image, Lists::kRepeatedName);

@@ -100,6 +100,15 @@ TEST(Conditional, DescribesWhatWasSelected) {
   EXPECT_EQ(response.headers.Get("ETag"), "\"abc\"");
 }
 
+TEST(Refusal, SaysOfWhatAndWhy) {
+  const Response changed = RefusalOf({.status = 412}, "picture", "r-1");
+  EXPECT_EQ(changed.status, 412);
+  EXPECT_NE(changed.body.find("the picture is not the one that If-Match names"), std::string::npos);
+  const Response outside = RefusalOf({.status = 416}, "file", "r-1");
+  EXPECT_EQ(outside.status, 416);
+  EXPECT_NE(outside.body.find("the range lies outside the file"), std::string::npos);
+}
+
 TEST(Encoding, GzipIsSentOnlyToThoseWhoTakeIt) {
   for (const char* yes : {"gzip", "deflate, GZIP;q=0.5", "*", "br, *;q=0.1"}) {
     EXPECT_TRUE(AcceptsGzip(yes)) << yes;

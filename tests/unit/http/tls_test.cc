@@ -15,7 +15,9 @@
 #include "services/common/http/problem.h"
 #include "services/common/http/server.h"
 #include "tests/support/certificates.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/http/raw_client.h"
+#include "tests/unit/http/test_file.h"
 
 namespace stockroom::http {
 namespace {
@@ -107,17 +109,12 @@ constexpr char kHelloClose[] = "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: cl
 class TlsServerTest : public ::testing::Test {
  protected:
   TlsServerTest() {
-    std::string pattern = ::testing::TempDir() + "/http-tls-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-    files_ = authority_.WriteTo(directory_, "server");
+    files_ = authority_.WriteTo(folder_.path(), "server");
     options_.listen = "127.0.0.1:0";
     options_.tls = {files_.certificate, files_.key, ""};
     options_.tls_look_every = absl::Milliseconds(2);
   }
-  ~TlsServerTest() override {
-    server_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  ~TlsServerTest() override { server_.reset(); }
   void Start() {
     Router router;
     ASSERT_TRUE(router
@@ -159,6 +156,14 @@ class TlsServerTest : public ::testing::Test {
                            co_return Response::Text(status, "text/plain", "");
                          })
                     .ok());
+    ASSERT_TRUE(router
+                    .AddPlain("GET", "/file", {},
+                              [this](Request&) {
+                                Response response;
+                                response.file = file_.Body(disk_);
+                                return response;
+                              })
+                    .ok());
     auto server = Server::Start(options_, std::move(router), metrics_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -173,9 +178,11 @@ class TlsServerTest : public ::testing::Test {
   int64_t OpenConnections() { return metrics_.GetGauge("stockroom_http_connections", "").value(); }
 
   testing::TestAuthority authority_{"ours"};
-  std::string directory_;
+  const testing::TempFolder folder_;
   TlsFiles files_;
   Metrics metrics_;
+  Executor disk_{{.name = "disk", .threads = 1, .max_queued = 8}, metrics_};
+  TestFile file_{1'000'003};
   ServerOptions options_;
   std::promise<void> entered_;
   std::promise<void> cancelled_;
@@ -203,6 +210,32 @@ TEST_F(TlsServerTest, LargeAnswersAndBodiesGoThroughWhole) {
   ASSERT_TRUE(client.Send("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n"));
   ASSERT_TRUE(client.Send(std::string(5'000'000, 'y')));
   EXPECT_THAT(client.ReceiveUntil("END"), HasSubstr("5000000END"));
+}
+
+TEST_F(TlsServerTest, FilesGoThroughWholeWhetherTheyAreInMemoryOrNot) {
+  Start();
+  TlsClient client = Connect();
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(client.Send("GET /file HTTP/1.1\r\nHost: a\r\n\r\n"));
+    const std::string end = file_.bytes().substr(file_.bytes().size() - 1000);
+    const std::string got = client.ReceiveUntil(end);
+    EXPECT_TRUE(got.substr(got.find("\r\n\r\n") + 4) == file_.bytes());
+    file_.MakeCold();
+  }
+}
+
+TEST_F(TlsServerTest, AFileThatIsTooShortIsAnErrorAndOneThatIsCutBreaksTheConnectionOff) {
+  Start();
+  TlsClient client = Connect();
+  file_.Cut(500'000);  // within the second slice
+  ASSERT_TRUE(client.Send("GET /file HTTP/1.1\r\nHost: a\r\n\r\n"));
+  const std::string got = client.ReceiveUntil("");
+  EXPECT_THAT(got, HasSubstr("Content-Length: 1000003"));
+  EXPECT_LT(got.size(), 500'000u);
+  file_.Cut(1000);
+  TlsClient other = Connect();
+  ASSERT_TRUE(other.Send("GET /file HTTP/1.1\r\nHost: a\r\n\r\n"));
+  EXPECT_THAT(other.ReceiveUntil("request_id"), HasSubstr("HTTP/1.1 500 "));
 }
 
 TEST_F(TlsServerTest, OldVersionsWeakCiphersAndOtherProtocolsAreRefused) {
@@ -254,11 +287,11 @@ TEST_F(TlsServerTest, WithAnAuthorityClientsNeedACertificateOfIt) {
     return client.Send(kHello) && !client.ReceiveUntil("hello").empty();
   };
   EXPECT_FALSE(ask({}));
-  const TlsFiles own = authority_.WriteTo(directory_, "client");
+  const TlsFiles own = authority_.WriteTo(folder_.path(), "client");
   EXPECT_TRUE(ask({.certificate = own.certificate, .key = own.key}));
-  std::filesystem::create_directory(directory_ + "/stranger");
+  std::filesystem::create_directory(folder_.file("stranger"));
   const TlsFiles other =
-      testing::TestAuthority("a stranger").WriteTo(directory_ + "/stranger", "client");
+      testing::TestAuthority("a stranger").WriteTo(folder_.file("stranger"), "client");
   EXPECT_FALSE(ask({.certificate = other.certificate, .key = other.key}));
 }
 
@@ -269,7 +302,7 @@ TEST_F(TlsServerTest, ANewCertificateIsServedAndRunningConnectionsLiveOn) {
   ASSERT_THAT(old.ReceiveUntil("hello"), HasSubstr("200"));
 
   const testing::TestAuthority next("the next");
-  const std::string next_ca = directory_ + "/next.crt";
+  const std::string next_ca = folder_.file("next.crt");
   testing::WriteInOneStep(next_ca, next.Pem());
   EXPECT_FALSE(Connect({.ca = next_ca}).connected());
   const auto made = next.Issue({"localhost"});

@@ -1,7 +1,9 @@
 #include "services/common/http/transport.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,6 +14,7 @@
 #include <thread>
 
 #include "tests/unit/http/raw_client.h"
+#include "tests/unit/http/test_file.h"
 
 namespace stockroom::http {
 namespace {
@@ -71,6 +74,38 @@ TEST_F(TransportTest, ADeadlineEndsATlsOperationThatIsBetweenTwoReads) {
   EXPECT_TRUE(ended);
   client_.Close();
   EXPECT_EQ(greeted.get().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+// What was in memory when it began may not be when the peer comes back.
+TEST_F(TransportTest, AFileWhosePeerPausedIsLookedAtAnewBeforeItsRestIsSent) {
+  constexpr int64_t kSize = 32 << 20;
+  const TestFile file(kSize);
+  const int descriptor = file.descriptor();
+  const int fd = socket_.native_handle();
+  const asio::any_io_executor strand = socket_.get_executor();
+  auto transport = std::make_shared<Transport>(std::move(socket_), nullptr);
+  Patience patience({.longest_pause = absl::Seconds(20), .grace = absl::Seconds(20)});
+  std::future<absl::StatusOr<int64_t>> sent = asio::co_spawn(
+      strand, [&, transport] { return transport->SendFile("", descriptor, 0, kSize, patience); },
+      asio::use_future);
+  pollfd writable{fd, POLLOUT, 0};
+  int unsent = 0;
+  while (unsent == 0 || ::poll(&writable, 1, 0) > 0) {
+    std::this_thread::yield();
+    ASSERT_EQ(::ioctl(fd, TIOCOUTQ, &unsent), 0);
+  }
+  // Far longer than what counts as a pause.
+  EXPECT_EQ(sent.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+  std::string taken(1 << 20, '\0');
+  while (sent.wait_for(std::chrono::seconds(0)) == std::future_status::timeout) {
+    ASSERT_NE(::recv(client_.fd(), taken.data(), taken.size(), MSG_DONTWAIT), 0);
+    std::this_thread::yield();
+  }
+  const absl::StatusOr<int64_t> part = sent.get();
+  ASSERT_TRUE(part.ok()) << part.status();
+  EXPECT_GT(*part, 0);
+  EXPECT_LT(*part, kSize);
+  asio::post(strand, [transport] { transport->Close(); });
 }
 
 }  // namespace

@@ -77,6 +77,12 @@ VImage Decode(const std::string& bytes) {
   return VImage::new_from_buffer(bytes.data(), bytes.size(), "").copy_memory();
 }
 
+VImage DecodeFrames(const std::string& bytes) {
+  const AllOperationsAllowed allowed;
+  return VImage::new_from_buffer(bytes.data(), bytes.size(), "", VImage::option()->set("n", -1))
+      .copy_memory();
+}
+
 std::string PngHeader(uint32_t width, uint32_t height) {
   std::string png = "\x89PNG\r\n\x1a\n";
   std::string header = "IHDR";

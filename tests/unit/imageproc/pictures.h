@@ -25,6 +25,9 @@ std::string JpegHeader(int width, int height);
 // Decodes with everything allowed.
 vips::VImage Decode(const std::string& bytes);
 
+// All frames, one below the other.
+vips::VImage DecodeFrames(const std::string& bytes);
+
 // Peak signal-to-noise ratio in dB over all bands of two 8-bit pictures of the same shape; 0 if the
 // shapes differ. 30 is "nearly the same", 20 "recognisably the same".
 double Psnr(const vips::VImage& a, const vips::VImage& b);

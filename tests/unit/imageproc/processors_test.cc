@@ -29,12 +29,13 @@ TEST(ThumbHash, AgreesWithThePublishedImplementation) {
 TEST(ThumbHash, TellsAverageColourAndAspect) {
   const SourceFacts facts;
   const Pixels pixels = ReferencePixels(100, 75, false);
-  const auto result = MakeThumbHash({facts, pixels});
+  const auto result = MakeThumbHash({facts, pixels, pixels});
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->at("average_rgba"), json({126, 122, 128, 255}));
   EXPECT_DOUBLE_EQ(result->at("aspect").get<double>(), 1.4);
   const Pixels transparent = ReferencePixels(64, 64, true);
-  EXPECT_EQ(MakeThumbHash({facts, transparent})->at("average_rgba"), json({150, 146, 128, 119}));
+  EXPECT_EQ(MakeThumbHash({facts, transparent, transparent})->at("average_rgba"),
+            json({150, 146, 128, 119}));
 }
 
 // Made with the published TypeScript (npm blurhash 2.0.5), whose maximum leaves out negative
@@ -49,8 +50,8 @@ TEST(BlurHash, FollowsTheOrientation) {
   const SourceFacts facts;
   const Pixels wide = ReferencePixels(60, 40, false);
   const Pixels tall = ReferencePixels(40, 60, false);
-  EXPECT_EQ(MakeBlurHash({facts, wide})->at("components"), json({4, 3}));
-  EXPECT_EQ(MakeBlurHash({facts, tall})->at("components"), json({3, 4}));
+  EXPECT_EQ(MakeBlurHash({facts, wide, wide})->at("components"), json({4, 3}));
+  EXPECT_EQ(MakeBlurHash({facts, tall, tall})->at("components"), json({3, 4}));
 }
 
 Pixels Stripes(const std::vector<std::pair<std::array<uint8_t, 4>, int>>& stripes) {
@@ -68,7 +69,7 @@ TEST(Palette, FindsTheColoursAndTheirWeights) {
   const SourceFacts facts;
   const Pixels pixels =
       Stripes({{{255, 0, 0, 255}, 6}, {{0, 0, 255, 255}, 3}, {{255, 255, 255, 255}, 1}});
-  const auto result = FindPalette({facts, pixels});
+  const auto result = FindPalette({facts, pixels, pixels});
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->at("colors"), json({{{"hex", "#ff0000"}, {"weight", 0.6}},
                                         {{"hex", "#0000ff"}, {"weight", 0.3}},
@@ -78,10 +79,10 @@ TEST(Palette, FindsTheColoursAndTheirWeights) {
 TEST(Palette, LeavesOutWhatCannotBeSeen) {
   const SourceFacts facts;
   const Pixels half = Stripes({{{255, 0, 0, 0}, 5}, {{0, 128, 0, 255}, 5}});
-  EXPECT_EQ(FindPalette({facts, half})->at("colors"),
+  EXPECT_EQ(FindPalette({facts, half, half})->at("colors"),
             json({{{"hex", "#008000"}, {"weight", 1.0}}}));
   const Pixels none = Stripes({{{255, 0, 0, 0}, 5}});
-  EXPECT_EQ(FindPalette({facts, none})->at("colors"), json::array());
+  EXPECT_EQ(FindPalette({facts, none, none})->at("colors"), json::array());
 }
 
 TEST(Facts, ReadsCameraExposureAndPlace) {
@@ -97,7 +98,7 @@ TEST(Facts, ReadsCameraExposureAndPlace) {
                 {"GPSLongitude", "3/1 15/1 36/1"},
                 {"GPSLongitudeRef", "W"}};
   const Pixels pixels = ReferencePixels(4, 4, false);
-  const auto result = DescribeFacts({facts, pixels});
+  const auto result = DescribeFacts({facts, pixels, pixels});
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->at("camera"), json({{"make", "Apple"}, {"model", "iPhone"}}));
   EXPECT_DOUBLE_EQ(result->at("exposure").at("f_number").get<double>(), 2.2);
@@ -114,28 +115,28 @@ TEST(Facts, LeavesOutAPlaceThatIsNoneOnEarth) {
                 {"GPSLongitude", "3/1 15/1"},
                 {"GPSLongitudeRef", "E"}};
   const Pixels pixels = ReferencePixels(4, 4, false);
-  EXPECT_EQ(DescribeFacts({facts, pixels})->count("gps"), 0U);
+  EXPECT_EQ(DescribeFacts({facts, pixels, pixels})->count("gps"), 0U);
 }
 
 TEST(Processors, AFailureStaysWithTheProcessorThatFailed) {
   constexpr Processor kProcessors[] = {
       {"good",
-       [](const ProcessorInput&) -> absl::StatusOr<json> {
+       [](const AnalysisInput&) -> absl::StatusOr<json> {
          return json{{"a", 1}};
        }},
       {"failing",
-       [](const ProcessorInput&) -> absl::StatusOr<json> { return absl::InternalError("why"); }},
+       [](const AnalysisInput&) -> absl::StatusOr<json> { return absl::InternalError("why"); }},
       {"throwing",
-       [](const ProcessorInput&) -> absl::StatusOr<json> { throw std::runtime_error("thrown"); }},
-      {"not-an-object", [](const ProcessorInput&) -> absl::StatusOr<json> { return json(3); }},
+       [](const AnalysisInput&) -> absl::StatusOr<json> { throw std::runtime_error("thrown"); }},
+      {"not-an-object", [](const AnalysisInput&) -> absl::StatusOr<json> { return json(3); }},
       {"not-utf8",
-       [](const ProcessorInput&) -> absl::StatusOr<json> {
+       [](const AnalysisInput&) -> absl::StatusOr<json> {
          return json{{"t", "\xff"}};
        }},
   };
   const SourceFacts facts;
   const Pixels pixels = ReferencePixels(4, 4, false);
-  const auto results = RunProcessors(kProcessors, {facts, pixels});
+  const auto results = RunProcessors(kProcessors, {facts, pixels, pixels});
   EXPECT_EQ(results.at("good"), R"({"a":1})");
   EXPECT_EQ(results.at("failing"), R"({"error":"why"})");
   EXPECT_EQ(results.at("throwing"), R"({"error":"thrown"})");
@@ -146,7 +147,8 @@ TEST(Processors, AFailureStaysWithTheProcessorThatFailed) {
 TEST(Processors, AreNamedAsTheApiPromises) {
   std::vector<std::string> names;
   for (const Processor& processor : Processors()) names.emplace_back(processor.name);
-  EXPECT_THAT(names, ::testing::ElementsAre("facts", "thumbhash", "blurhash", "palette"));
+  EXPECT_THAT(names, ::testing::ElementsAre("facts", "thumbhash", "blurhash", "palette", "pdq",
+                                            "sharpness", "smart_crop"));
 }
 
 }  // namespace

@@ -14,7 +14,9 @@
 #include "services/common/rpc/client_streams.h"
 #include "services/common/rpc/server.h"
 #include "services/imageproc/codec/vips_library.h"
+#include "services/imageproc/core/rendition_maker.h"
 #include "services/imageproc/sandbox/decoder_pool.h"
+#include "tests/support/fake_decoder.h"
 #include "tests/unit/imageproc/pictures.h"
 
 namespace stockroom::imageproc {
@@ -142,39 +144,7 @@ class Api final : public rpc::BidiHandler<WorkerMessage, ApiMessage>,
   std::optional<absl::Status> closed_ SR_GUARDED_BY(mu_);
 };
 
-// Answers at once, or hangs until its call is cancelled, its deadline passes or the test lets go.
-class FakeDecoder final : public Decoder {
- public:
-  absl::StatusOr<DecodedImage> Decode(const CallContext& context, const internal::DecodeRequest&,
-                                      std::string_view) override {
-    const auto wake = context.cancellation->OnCancel([this] {
-      MutexLock lock(mu_);
-      changed_.NotifyAll();
-    });
-    MutexLock lock(mu_);
-    while (hang_) {
-      if (absl::Status status = context.Check(); !status.ok()) return status;
-      changed_.WaitFor(mu_, context.TimeLeft());
-    }
-    if (!fail_.ok()) return fail_;
-    return DecodedImage{};
-  }
-  void Hang(bool hang) {
-    MutexLock lock(mu_);
-    hang_ = hang;
-    changed_.NotifyAll();
-  }
-  void Fail(absl::Status status) {
-    MutexLock lock(mu_);
-    fail_ = std::move(status);
-  }
-
- private:
-  Mutex mu_;
-  CondVar changed_;
-  bool hang_ SR_GUARDED_BY(mu_) = false;
-  absl::Status fail_ SR_GUARDED_BY(mu_);
-};
+using testing::FakeDecoder;
 
 class WorkServiceTest : public ::testing::Test {
  protected:
@@ -185,7 +155,9 @@ class WorkServiceTest : public ::testing::Test {
   }
 
   void Start(Decoder& decoder, int slots) {
-    runner_.emplace(blobs_, decoder, JobLimits{.max_original_bytes = 1 << 20}, metrics_);
+    admission_.emplace(AdmissionOptions{.slots = slots + 1, .job_slots = slots}, metrics_);
+    runner_.emplace(blobs_, decoder, *admission_, JobLimits{.max_original_bytes = 1 << 20},
+                    metrics_);
     service_.emplace(
         WorkServiceOptions{
             .worker_id = "w1", .version = "test", .slots = slots, .credit_ttl = absl::Seconds(30)},
@@ -215,6 +187,7 @@ class WorkServiceTest : public ::testing::Test {
   Metrics metrics_;
   MemoryBlobClient blobs_;
   FakeDecoder fake_;
+  std::optional<Admission> admission_;
   std::optional<JobRunner> runner_;
   std::optional<WorkService> service_;
   std::unique_ptr<rpc::Server> server_;
@@ -227,8 +200,9 @@ TEST_F(WorkServiceTest, ProcessesAPictureFromBlobToRenditions) {
 #else
   constexpr int64_t kMemoryCap = int64_t{512} << 20;
 #endif
-  auto pool =
-      DecoderPool::Start({.path = STOCKROOM_DECODER_PATH, .memory_bytes = kMemoryCap}, metrics_);
+  auto pool = DecoderPool::Start(
+      {.programs = {{STOCKROOM_DECODER_PATH, "stockroom-decoder"}}, .memory_bytes = kMemoryCap},
+      metrics_);
   ASSERT_TRUE(pool.ok()) << pool.status();
   Start(**pool, 2);
   const Digest original = Put(testing::Encode(testing::GradientWithAlpha(400, 200), ".png"));
@@ -247,7 +221,7 @@ TEST_F(WorkServiceTest, ProcessesAPictureFromBlobToRenditions) {
   ASSERT_EQ(result.outcome(), JobResult::DONE) << result.message();
   EXPECT_EQ(result.assignment_id(), 7U);
   EXPECT_EQ(result.image().facts().width(), 400);
-  EXPECT_EQ(result.image().analysis_size(), 4);
+  EXPECT_EQ(result.image().analysis_size(), 7);
   ASSERT_EQ(result.image().renditions_size(), 2);
   for (const auto& made : result.image().renditions()) {
     EXPECT_EQ(made.format(), "webp");
@@ -267,6 +241,100 @@ TEST_F(WorkServiceTest, ProcessesAPictureFromBlobToRenditions) {
   EXPECT_THAT(bad.message(), HasSubstr("not an image"));
   service_->Drain(absl::Seconds(30));
   server_->Drain(absl::Seconds(5));
+}
+
+// Ingest and renders agree on where a rung is, and the decoder on what may be made of it.
+TEST_F(WorkServiceTest, ARungOfIngestServesARenderWithoutTheOriginal) {
+  ASSERT_TRUE(InitVips().ok());
+  auto pool = DecoderPool::Start(
+      {.programs = {{STOCKROOM_DECODER_PATH, "stockroom-decoder"}}, .memory_bytes = 0}, metrics_);
+  ASSERT_TRUE(pool.ok()) << pool.status();
+  Start(**pool, 1);
+  const Digest original = Put(testing::Encode(testing::Gradient(1000, 800), ".jpg"));
+  auto api = Api::Dial(server_->port());
+  api->Demand(1);
+  ApiMessage message = Job(1, api->NextCredit(), original);
+  message.mutable_job()->add_ladder(400);
+  api->Send(message);
+  const JobResult result = api->NextResult();
+  ASSERT_EQ(result.outcome(), JobResult::DONE) << result.message();
+  ASSERT_EQ(result.image().rungs_size(), 1);
+
+  RenditionMaker maker({}, blobs_, **pool, *admission_, metrics_);
+  internal::RenderRequest request;
+  request.set_original_sha256(std::string(original.bytes()));
+  *request.mutable_facts() = result.image().facts();
+  request.add_ladder(400);
+  for (const char* recipe : {"cover=100x100/format=webp/q=80", "fit=150x0/format=jpeg/q=80"}) {
+    request.set_recipe(recipe);
+    request.set_key(RenditionKey(*ParseRecipe(recipe)));
+    const auto plan = PlanRender(request);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    auto ticket = maker.Admit(*plan);
+    ASSERT_TRUE(ticket.ok()) << ticket.status();
+    const auto made =
+        maker.Make(CallContext::WithTimeout(absl::Seconds(30)), *plan, *std::move(ticket));
+    ASSERT_TRUE(made.ok()) << made.status();
+    EXPECT_FALSE(made->rung.has_value());
+    EXPECT_EQ(testing::Decode(*made->rendition.bytes).width(), made->rendition.made.width());
+  }
+  EXPECT_EQ(metrics_.GetCounter("stockroom_renders_made_total", "", {{"source", "rung"}}).value(),
+            2U);
+  // Lost: the next render makes it again.
+  MemoryBlobClient other;
+  ASSERT_TRUE(WriteBlob(other, CallContext::WithTimeout(absl::Seconds(30)),
+                        testing::Encode(testing::Gradient(1000, 800), ".jpg"))
+                  .ok());
+  RenditionMaker without({}, other, **pool, *admission_, metrics_);
+  const auto plan = PlanRender(request);
+  const auto made =
+      without.Make(CallContext::WithTimeout(absl::Seconds(30)), *plan, *without.Admit(*plan));
+  ASSERT_TRUE(made.ok()) << made.status();
+  ASSERT_TRUE(made->rung.has_value());
+  EXPECT_EQ(made->rung->made.key(), result.image().rungs(0).key());
+  EXPECT_EQ(made->rung->made.recipe(), result.image().rungs(0).recipe());
+  EXPECT_EQ(made->rung->made.width(), result.image().rungs(0).width());
+  service_->Drain(absl::Seconds(30));
+  server_->Drain(absl::Seconds(5));
+}
+
+TEST_F(WorkServiceTest, StoresRungsAsRenditionsAndHandsOverWatermarks) {
+  Start(fake_, 1);
+  auto api = Api::Dial(server_->port());
+  api->Demand(1);
+  const Digest original = Put("x");
+  ApiMessage message = Job(1, api->NextCredit(), original);
+  message.mutable_job()->add_ladder(1440);
+  message.mutable_job()->add_watermarks()->set_name("logo");
+  message.mutable_job()->mutable_watermarks(0)->set_picture("its picture");
+  api->Send(message);
+  const JobResult result = api->NextResult();
+  ASSERT_EQ(result.outcome(), JobResult::DONE) << result.message();
+  ASSERT_EQ(result.image().rungs_size(), 1);
+  const auto& rung = result.image().rungs(0);
+  EXPECT_EQ(rung.sha256(), Digest::Of("rung 1440").bytes());
+  const auto stored =
+      ReadRendition(blobs_, CallContext::WithTimeout(absl::Seconds(30)), {original, rung.key()});
+  EXPECT_EQ(stored.value_or(""), "rung 1440");
+  const auto seen = fake_.seen().at(0);
+  EXPECT_FALSE(seen.own_rung);
+  EXPECT_THAT(seen.request.watermarks(), ::testing::ElementsAre("logo"));
+  EXPECT_THAT(seen.watermarks, ::testing::ElementsAre("its picture"));
+}
+
+TEST_F(WorkServiceTest, AJobTakesItsSlotWhereRendersDo) {
+  Start(fake_, 1);
+  const auto render = *admission_->Enter({.cpu_ms = 1000}, 1, WorkClass::kInteractive);
+  const CallContext context = CallContext::WithTimeout(absl::Seconds(30));
+  ASSERT_TRUE(render->AwaitSlot(context).ok());
+  auto api = Api::Dial(server_->port());
+  api->Demand(1);
+  // Both are expensive, and one slot is kept for cheap work: it waits, and that is no decoder's
+  // death.
+  api->Send(Job(1, api->NextCredit(), Put("x"), /*deadline_ms=*/50));
+  const JobResult result = api->NextResult();
+  EXPECT_EQ(result.outcome(), JobResult::RETRY) << result.message();
+  EXPECT_TRUE(fake_.seen().empty());
 }
 
 TEST_F(WorkServiceTest, RefusesAJobWithoutACreditOfItsOwn) {
@@ -347,15 +415,12 @@ TEST_F(WorkServiceTest, TellsTheImagesFaultFromCircumstances) {
   const Digest there = Put("x");
   EXPECT_EQ(outcome(Digest::Of("not there")), JobResult::RETRY);
   EXPECT_EQ(outcome(Put(std::string((1 << 20) + 1, 'x'))), JobResult::RETRY);
-  fake_.Fail(absl::InvalidArgumentError("bad"));
+  fake_.FailNext({absl::InvalidArgumentError("bad"), absl::OutOfRangeError("large"),
+                  absl::AbortedError("died"), absl::UnavailableError("no decoder")});
   EXPECT_EQ(outcome(there), JobResult::BAD_IMAGE);
-  fake_.Fail(absl::OutOfRangeError("large"));
   EXPECT_EQ(outcome(there), JobResult::BAD_IMAGE);
-  fake_.Fail(absl::AbortedError("died"));
   EXPECT_EQ(outcome(there), JobResult::DECODER_DIED);
-  fake_.Fail(absl::UnavailableError("no decoder"));
   EXPECT_EQ(outcome(there), JobResult::RETRY);
-  fake_.Fail(absl::OkStatus());
   blobs_.FailNext(MemoryBlobClient::Call::kGetBlob, absl::UnavailableError("away"));
   EXPECT_EQ(outcome(there), JobResult::RETRY);
   EXPECT_EQ(outcome(there), JobResult::DONE);

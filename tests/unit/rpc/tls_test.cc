@@ -12,6 +12,7 @@
 #include "services/common/rpc/status.h"
 #include "stockroom/internal/blobs.grpc.pb.h"
 #include "tests/support/certificates.h"
+#include "tests/support/temp_folder.h"
 
 namespace stockroom::rpc {
 namespace {
@@ -31,14 +32,7 @@ class Answering final : public internal::BlobService::CallbackService {
 
 class TlsTest : public ::testing::Test {
  protected:
-  TlsTest() {
-    std::string pattern = ::testing::TempDir() + "/rpc-tls-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~TlsTest() override {
-    server_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  ~TlsTest() override { server_.reset(); }
   std::shared_ptr<TlsCertificates> Load(const TlsFiles& files) {
     auto made =
         TlsCertificates::Start(files, {.use = "test", .every = absl::Milliseconds(5)}, metrics_);
@@ -62,7 +56,7 @@ class TlsTest : public ::testing::Test {
   }
 
   Metrics metrics_;
-  std::string directory_;
+  const testing::TempFolder folder_;
   testing::TestAuthority authority_{"ours"};
   testing::TestAuthority stranger_{"a stranger"};
   Answering service_;
@@ -71,18 +65,18 @@ class TlsTest : public ::testing::Test {
 };
 
 TEST_F(TlsTest, AClientSpeaksToTheServerThatItTrustsAndToNoOther) {
-  const TlsFiles files = authority_.WriteTo(directory_, "server");
+  const TlsFiles files = authority_.WriteTo(folder_.path(), "server");
   StartServer({files.certificate, files.key, ""});
   EXPECT_TRUE(Call({Load({"", "", files.ca}), ""}).ok());
 
-  std::filesystem::create_directory(directory_ + "/stranger");
-  const TlsFiles others = stranger_.WriteTo(directory_ + "/stranger", "x");
+  std::filesystem::create_directory(folder_.file("stranger"));
+  const TlsFiles others = stranger_.WriteTo(folder_.file("stranger"), "x");
   EXPECT_TRUE(absl::IsUnavailable(Call({Load({"", "", others.ca}), ""})));
   EXPECT_TRUE(absl::IsUnavailable(Call({}))) << "plain";
 }
 
 TEST_F(TlsTest, TheNameInTheCertificateCounts) {
-  const TlsFiles files = authority_.WriteTo(directory_, "server", {"fileserver.internal"});
+  const TlsFiles files = authority_.WriteTo(folder_.path(), "server", {"fileserver.internal"});
   StartServer({files.certificate, files.key, ""});
   const auto client = Load({"", "", files.ca});
   EXPECT_TRUE(absl::IsUnavailable(Call({client, ""}))) << "it is no certificate for 127.0.0.1";
@@ -91,21 +85,21 @@ TEST_F(TlsTest, TheNameInTheCertificateCounts) {
 }
 
 TEST_F(TlsTest, MutualTlsWantsAClientCertificateOfTheSameAuthority) {
-  const TlsFiles files = authority_.WriteTo(directory_, "server");
+  const TlsFiles files = authority_.WriteTo(folder_.path(), "server");
   StartServer(files);
   EXPECT_TRUE(absl::IsUnavailable(Call({Load({"", "", files.ca}), ""}))) << "no certificate";
-  std::filesystem::create_directory(directory_ + "/stranger");
-  TlsFiles others = stranger_.WriteTo(directory_ + "/stranger", "client");
+  std::filesystem::create_directory(folder_.file("stranger"));
+  TlsFiles others = stranger_.WriteTo(folder_.file("stranger"), "client");
   others.ca = files.ca;
   EXPECT_TRUE(absl::IsUnavailable(Call({Load(others), ""}))) << "a stranger's certificate";
-  EXPECT_TRUE(Call({Load(authority_.WriteTo(directory_, "client")), ""}).ok());
+  EXPECT_TRUE(Call({Load(authority_.WriteTo(folder_.path(), "client")), ""}).ok());
 }
 
 TEST_F(TlsTest, NewFilesAreUsedAndBrokenOnesAreNot) {
-  const TlsFiles files = authority_.WriteTo(directory_, "server");
+  const TlsFiles files = authority_.WriteTo(folder_.path(), "server");
   StartServer({files.certificate, files.key, ""});
-  std::filesystem::create_directory(directory_ + "/new");
-  const std::string next_ca = directory_ + "/new/ca.crt";
+  std::filesystem::create_directory(folder_.file("new"));
+  const std::string next_ca = folder_.file("new/ca.crt");
   testing::WriteInOneStep(next_ca, stranger_.Pem());
   const auto old_client = Load({"", "", files.ca});
   const auto next_client = Load({"", "", next_ca});

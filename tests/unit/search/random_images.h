@@ -2,6 +2,7 @@
 #pragma once
 
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,16 @@ inline Image RandomImage(Dice& dice, int64_t revision) {
   image.md5 = RandomMd5(dice);
   image.analysis = RandomAnalysis(dice);
   return image;
+}
+
+// By aspect ratio: see OrientationNode.
+inline std::set<std::string> OrientationsOf(const Image& image) {
+  if (image.facts.width <= 0 || image.facts.height <= 0) return {};
+  const double ratio = static_cast<double>(image.facts.width) / image.facts.height;
+  if (ratio < 0.95) return {"portrait"};
+  if (ratio <= 1.05) return {"square"};
+  if (ratio < 1.9) return {"landscape"};
+  return {"landscape", "panorama"};
 }
 
 }  // namespace stockroom::api

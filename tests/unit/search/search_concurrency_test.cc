@@ -29,11 +29,11 @@ TEST_F(IndexTest, ReadersSeeEachApplyWhollyOrNotAtAll) {
         const auto result = Search(query);
         ASSERT_TRUE(result.ok()) << result.status();
         ASSERT_EQ(result->total, kImages);
-        for (const auto& image : result->images) {
-          ASSERT_EQ(image->revision, result->images[0]->revision);
+        for (const SearchHit& hit : result->hits) {
+          ASSERT_EQ(hit.image->revision, result->hits[0].image->revision);
         }
-        ASSERT_GE(result->images[0]->revision, newest);
-        newest = result->images[0]->revision;
+        ASSERT_GE(result->hits[0].image->revision, newest);
+        newest = result->hits[0].image->revision;
       }
     });
   }
@@ -58,7 +58,7 @@ TEST_F(IndexTest, WritersMayRaceOverRevisions) {
   for (std::thread& writer : writers) writer.join();
   const auto result = Search("writer");
   ASSERT_EQ(result->total, 1);
-  EXPECT_EQ(result->images[0]->revision, 400);
+  EXPECT_EQ(result->hits[0].image->revision, 400);
 }
 
 }  // namespace

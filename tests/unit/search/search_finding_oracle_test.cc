@@ -4,9 +4,8 @@
 #include <set>
 #include <tuple>
 
-#include "services/api/search/looks.h"
-#include "services/api/search/query_parser.h"
-#include "services/api/search/text_fold.h"
+#include "services/api/search/similar/looks.h"
+#include "services/api/search/text/text_fold.h"
 #include "tests/unit/search/random_images.h"
 
 namespace stockroom::api {
@@ -76,11 +75,9 @@ std::set<std::string> ValuesOf(const Image& image, FacetField field) {
           absl::FormatTime("%Y", facts.taken_time.value_or(image.create_time), absl::UTCTimeZone());
       break;
     case FacetField::kOrientation:
-      if (facts.width > 0 && facts.height > 0) {
-        value = facts.width > facts.height    ? "landscape"
-                : facts.width == facts.height ? "square"
-                                              : "portrait";
-      }
+      return OrientationsOf(image);
+    default:
+      ADD_FAILURE() << "a field that this test does not ask for";
   }
   return value.empty() ? std::set<std::string>() : std::set<std::string>{value};
 }
@@ -185,8 +182,9 @@ TEST_F(FindingOracle, SuggestionsAreThoseOfANaiveScan) {
       const Suggestion& one = (*suggestions)[i];
       ASSERT_EQ(one.count, expected[i].second) << prefix;
       ASSERT_EQ(FoldLine(one.text), expected[i].first.first) << prefix;
-      ASSERT_EQ(one.is_tag, expected[i].first.second.empty()) << prefix;
-      ASSERT_TRUE(!one.is_tag || IsSpelledSo(visible, one.text)) << one.text;
+      ASSERT_EQ((one.kind == Suggestion::Kind::kTag), expected[i].first.second.empty()) << prefix;
+      ASSERT_TRUE(!(one.kind == Suggestion::Kind::kTag) || IsSpelledSo(visible, one.text))
+          << one.text;
       ++suggested;
     }
   });

@@ -53,7 +53,8 @@ TEST_F(FindingTest, WhatMayNotBeFoundLeavesNoTrace) {
   index_.Apply({shown, secret, linked}, {});
 
   EXPECT_THAT(Suggest(Named("bob"), "sea"),
-              ElementsAre(Suggestion{"sea", true, 1}, Suggestion{"sea", false, 1}));
+              ElementsAre(Suggestion{"sea", Suggestion::Kind::kTag, 1},
+                          Suggestion{"sea", Suggestion::Kind::kWord, 1}));
   EXPECT_THAT(Tags(Named("bob")), ElementsAre(FacetValue{"sea", 1}));
   EXPECT_THAT(Similar(Named("bob"), "shown"), IsEmpty());
   EXPECT_THAT(Similar(Named("bob"), "secret"), ElementsAre("IMAGE_NOT_FOUND"));
@@ -135,7 +136,8 @@ TEST_F(FindingTest, FrequentWordsAreFoundBehindManyRareOnes) {
   }
   index_.Apply(std::move(images), {});
   EXPECT_THAT(Suggest(Named("bob"), "z", 2),
-              ElementsAre(Suggestion{"zzz", false, 3}, Suggestion{"z100000", false, 1}));
+              ElementsAre(Suggestion{"zzz", Suggestion::Kind::kWord, 3},
+                          Suggestion{"z100000", Suggestion::Kind::kWord, 1}));
 }
 
 TEST_F(FindingTest, AnImageIsFoundByTheMd5OfItsBytes) {

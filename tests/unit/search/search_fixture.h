@@ -38,9 +38,9 @@ class IndexTest : public ::testing::Test {
                                  const std::string& subject = "bob") const {
     const auto result = Search(query, 500, "", subject);
     if (!result.ok()) return {"ERROR " + result.status().ToString()};
-    EXPECT_EQ(result->total, static_cast<int64_t>(result->images.size()));
+    EXPECT_EQ(result->total, static_cast<int64_t>(result->hits.size()));
     std::vector<std::string> ids;
-    for (const auto& image : result->images) ids.push_back(image->id);
+    for (const SearchHit& hit : result->hits) ids.push_back(hit.id);
     return ids;
   }
 

@@ -163,13 +163,13 @@ TEST_F(IndexTest, PagesNeitherSkipNorRepeatWhileImagesComeAndGo) {
       for (int round = 0;; ++round) {
         const auto page = index.Search(Principal::Anonymous(), {query, 97, token});
         ASSERT_TRUE(page.ok()) << page.status();
-        for (const auto& image : page->images) seen.push_back(image->id);
+        for (const SearchHit& hit : page->hits) seen.push_back(hit.id);
         token = page->next_page_token;
         if (token.empty()) break;
         Image fresh = Picture(std::string("new") + query + std::to_string(round), "fox");
         fresh.create_time += absl::Hours(24);
         // The image that the token points at changes, and one comes.
-        Image last = *page->images.back();
+        Image last = *page->hits.back().image;
         ++last.revision;
         index.Apply({fresh, last}, {});
       }
@@ -188,7 +188,7 @@ TEST_F(IndexTest, GoesOnAfterAnImageThatIsGone) {
   index_.Apply({}, {"c"});
   const auto second = Search("", 1, first->next_page_token);
   ASSERT_TRUE(second.ok());
-  EXPECT_EQ(second->images.at(0)->id, "b");
+  EXPECT_EQ(second->hits.at(0).id, "b");
   EXPECT_EQ(second->total, 2);
 }
 
@@ -228,9 +228,9 @@ TEST_F(IndexTest, StaysTheSameThroughARebuild) {
   EXPECT_EQ(metrics_.GetCounter("stockroom_search_rebuilds_total", "").value(), 1u);
   EXPECT_EQ(index_.size(), 1000);
   EXPECT_EQ(Search("red", 10)->total, 1000);
-  EXPECT_EQ(Search("fox", 1)->images.at(0)->id, "i2997");
+  EXPECT_EQ(Search("fox", 1)->hits.at(0).id, "i2997");
   index_.Apply({images[1]}, {"i2997"});
-  EXPECT_EQ(Search("fox", 1)->images.at(0)->id, "i2994");
+  EXPECT_EQ(Search("fox", 1)->hits.at(0).id, "i2994");
   EXPECT_EQ(Search("", 1)->total, 999);
 }
 

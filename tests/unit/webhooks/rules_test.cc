@@ -6,10 +6,10 @@
 #include <sys/un.h>
 
 #include "absl/strings/escaping.h"
+#include "services/api/domain/standard_webhooks.h"
 #include "services/api/domain/webhooks.h"
 #include "services/api/webhooks/address_rules.h"
 #include "services/api/webhooks/retry_plan.h"
-#include "services/api/webhooks/standard_webhooks.h"
 #include "services/api/webhooks/target_url.h"
 #include "services/common/base/status.h"
 

@@ -2,7 +2,7 @@
 
 #include <deque>
 
-#include "services/api/webhooks/standard_webhooks.h"
+#include "services/api/domain/standard_webhooks.h"
 #include "tests/unit/webhooks/stage.h"
 
 namespace stockroom::api {

@@ -10,7 +10,10 @@ export interface FeedListener {
   onGap(): void;
 }
 
-const TYPES = ['image.created', 'image.updated', 'image.ready', 'image.failed', 'image.deleted'];
+const TYPES = [
+  'image.created', 'image.updated', 'image.ready', 'image.failed', 'image.deleted',
+  'image.flagged', 'image.approved', 'image.rejected',
+];
 const LONGEST_PAUSE_MS = 30_000;
 
 // One connection while the page is looked at: browsers allow six to a server over HTTP/1.1, and all

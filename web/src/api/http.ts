@@ -9,6 +9,8 @@ export class ApiError extends Error {
     readonly reason = '',
     // When to come back; 0 if the server did not say.
     readonly retryAfterMs = 0,
+    // Facts about this case, for programs.
+    readonly metadata: Record<string, string> = {},
   ) {
     super(message);
   }
@@ -19,6 +21,12 @@ interface Problem {
   title?: unknown;
   reason?: unknown;
   retry_after_ms?: unknown;
+  metadata?: unknown;
+}
+
+function textsOf(metadata: unknown): Record<string, string> {
+  if (typeof metadata !== 'object' || metadata === null) return {};
+  return Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key, String(value)]));
 }
 
 export function problemOf(status: number, body: string, retryAfter: string | null): ApiError {
@@ -38,6 +46,7 @@ export function problemOf(status: number, body: string, retryAfter: string | nul
     typeof text === 'string' ? text : `The server answered ${status}.`,
     typeof problem.reason === 'string' ? problem.reason : '',
     wait,
+    textsOf(problem.metadata),
   );
 }
 
@@ -51,15 +60,22 @@ export function noteUnauthenticated(error: ApiError, asked: string): void {
 
 export async function call<T>(
   path: string,
-  init: { method?: string; body?: unknown; headers?: Record<string, string>; signal?: AbortSignal } = {},
+  init: {
+    method?: string;
+    body?: unknown;
+    headers?: Record<string, string>;
+    signal?: AbortSignal;
+    // Of whom this is asked for, if that is not who is signed in now.
+    token?: string;
+  } = {},
 ): Promise<T> {
-  const asked = token.peek();
+  const asked = init.token ?? token.peek();
   let response: Response;
   try {
     response = await fetch(path, {
       method: init.method ?? 'GET',
       headers: {
-        ...authorization(),
+        ...authorization(asked),
         ...(init.body === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...init.headers,
       },

@@ -29,8 +29,8 @@ export function setToken(value: string): void {
   }
 }
 
-export function authorization(): Record<string, string> {
-  return token.value ? { Authorization: `Bearer ${token.value}` } : {};
+export function authorization(of = token.value): Record<string, string> {
+  return of ? { Authorization: `Bearer ${of}` } : {};
 }
 
 // What a bare link or <img>, which send no header fields, would be refused.

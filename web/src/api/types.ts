@@ -43,6 +43,30 @@ export interface Image {
   thumbHash?: string;
 }
 
+export interface Range {
+  begin?: number;
+  end?: number;
+}
+
+// Where a text matches; in characters.
+export interface Highlight {
+  field?: string;
+  text?: string;
+  ranges?: Range[];
+}
+
+export interface SearchHit {
+  id?: string;
+  score?: number;
+  similarCount?: string;
+  highlights?: Highlight[];
+}
+
+// An image as a search found it.
+export interface Found extends Image {
+  hit?: SearchHit;
+}
+
 export interface FacetValue {
   value?: string;
   count?: string;
@@ -59,11 +83,14 @@ export interface SearchAnswer {
   total?: string;
   feedPosition?: string;
   facets?: Facet[];
+  hits?: SearchHit[];
+  totalIsEstimate?: boolean;
+  didYouMean?: string;
 }
 
 export interface Suggestion {
   text?: string;
-  kind?: 'WORD' | 'TAG' | 'KIND_UNSPECIFIED';
+  kind?: 'WORD' | 'TAG' | 'CAMERA' | 'KIND_UNSPECIFIED';
   count?: string;
 }
 

@@ -1,7 +1,7 @@
 // What a search found, page by page as somebody scrolls. Of pictures seen once only their shapes
 // stay; records are kept near the window and fetched again when it comes back.
 import { comeBackAfter, isAbort, isPassing } from '../api/http';
-import type { Image, SearchAnswer } from '../api/types';
+import type { Found, Image, SearchAnswer } from '../api/types';
 import { usableAspect } from './layout';
 
 export type FetchPage = (token: string, size: number, signal: AbortSignal) => Promise<SearchAnswer>;
@@ -18,7 +18,15 @@ interface Page {
   token: string;
   first: number;
   count: number;
-  items: Image[] | null;
+  items: Found[] | null;
+}
+
+function foundIn(answer: SearchAnswer): Found[] {
+  const hits = answer.hits ?? [];
+  return (answer.images ?? []).map((image, i) => {
+    const hit = hits[i];
+    return hit ? { ...image, hit } : image;
+  });
 }
 
 export class Results {
@@ -27,6 +35,10 @@ export class Results {
   // Shapes of all pictures up to the farthest page.
   readonly aspects: number[] = [];
   feedPosition = '';
+  // The server did not count every one.
+  isEstimate = false;
+  // What was meant, if nothing was found.
+  didYouMean = '';
   error: unknown = null;
   // True once the first page is there.
   begun = false;
@@ -63,7 +75,7 @@ export class Results {
     clearTimeout(this.retry);
   }
 
-  at(index: number): Image | undefined {
+  at(index: number): Found | undefined {
     const page = this.pages[this.pageOf(index)];
     return page?.items?.[index - page.first];
   }
@@ -93,7 +105,9 @@ export class Results {
     for (const page of this.pages) {
       const i = page.items?.findIndex((one) => one.id === image.id) ?? -1;
       if (i < 0 || !page.items) continue;
-      page.items[i] = image;
+      // What the search said of it stays.
+      const hit = page.items[i]?.hit;
+      page.items[i] = hit ? { ...image, hit } : image;
       this.aspects[page.first + i] = usableAspect(image.width, image.height);
       this.shape += 1;
       return this.onChange();
@@ -159,11 +173,15 @@ export class Results {
   private async loadNext(size: number): Promise<void> {
     const token = this.next ?? '';
     const answer = await this.fetchPage(token, size, this.controller.signal);
-    const items = answer.images ?? [];
+    const items = foundIn(answer);
     this.pages.push({ token, first: this.known, count: items.length, items });
     for (const image of items) this.aspects.push(usableAspect(image.width, image.height));
     this.next = answer.nextPageToken || null;
-    if (!this.begun) this.feedPosition = answer.feedPosition ?? '';
+    if (!this.begun) {
+      this.feedPosition = answer.feedPosition ?? '';
+      this.didYouMean = answer.didYouMean ?? '';
+    }
+    this.isEstimate = this.next !== null && answer.totalIsEstimate === true;
     this.begun = true;
     this.total = this.next === null ? this.known : Math.max(Number(answer.total ?? 0), this.known + 1);
   }
@@ -171,7 +189,7 @@ export class Results {
   private async reload(page: Page): Promise<void> {
     const answer = await this.fetchPage(page.token, page.count, this.controller.signal);
     // Some may have gone meanwhile.
-    const items = (answer.images ?? []).slice(0, page.count);
+    const items = foundIn(answer).slice(0, page.count);
     page.items = items;
     const shapes = items.map((image) => usableAspect(image.width, image.height));
     const changed = shapes.length !== page.count || shapes.some((s, i) => s !== this.aspects[page.first + i]);

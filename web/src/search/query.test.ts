@@ -3,10 +3,12 @@ import test from 'node:test';
 import {
   chipLabel,
   formatQuery,
+  isUnfinished,
   lastWord,
   parseQuery,
   takeFinished,
   turnDate,
+  wantsSimilar,
   withChip,
   withoutChip,
   yearChip,
@@ -39,7 +41,26 @@ test('what a query means survives being made into chips and back', () => {
 });
 
 test('what can not be read is left for the server to explain', () => {
-  for (const q of ['tags:', 'tags:a,', 'colour:red', 'desc:"open', '"open', ':x']) {
+  for (const q of ['tags:', 'tags:a,', 'colr:red', 'desc:"open', '"open', ':x']) {
+    assert.deepEqual(parseQuery(q), { chips: [], text: q });
+  }
+});
+
+test('what connects terms stays text, in parentheses behind the filters', () => {
+  for (const q of ['a OR b', 'tags:a OR b', '-tags:zoo boat', 'NOT type:png', '(a b) OR c', 'w>=3000 (a OR b)']) {
+    assert.deepEqual(parseQuery(q), { chips: [], text: q });
+  }
+  const query = withChip(parseQuery('red OR "blue (sky)"'), { key: 'tags', value: 'sea' });
+  assert.equal(formatQuery(query), 'tags:sea (red OR "blue (sky)")');
+  assert.deepEqual(parseQuery(formatQuery(query)), query);
+  assert.equal(formatQuery(withoutChip(query, { key: 'tags', value: 'sea' })), 'red OR "blue (sky)"');
+  assert.deepEqual(parseQuery('tags:a (b) OR (c)'), { chips: [], text: 'tags:a (b) OR (c)' });
+  assert.deepEqual(parseQuery('"a OR b" tags:x').chips, [{ key: 'tags', value: 'x' }]);
+  assert.deepEqual(takeFinished('a OR tags:b '), { chips: [], text: 'a OR tags:b ' });
+});
+
+test('a field with a phrase is one term', () => {
+  for (const q of ['title:"red fox" w>=3000', 'fox~1 near:52.5,13.4,10km', 'type:jpeg mp>12']) {
     assert.deepEqual(parseQuery(q), { chips: [], text: q });
   }
 });
@@ -92,4 +113,20 @@ test('the word being typed is the last one', () => {
   assert.deepEqual(lastWord('old har'), { before: 'old ', word: 'har', tagsOnly: false });
   assert.deepEqual(lastWord('old '), { before: 'old ', word: '', tagsOnly: false });
   assert.deepEqual(lastWord('x tags:se'), { before: 'x ', word: 'se', tagsOnly: true });
+});
+
+test('what is not finished is not asked for yet', () => {
+  for (const typed of ['"two wo', '(a OR', 'a OR ', 'NOT', 'a -', 'w>=30', 'title:fo', '-tags:a', '(a OR b']) {
+    assert.ok(isUnfinished(typed), typed);
+  }
+  for (const typed of ['', 'fox', '(a OR b)', 'a -b', 'w>=3000 ', '"a (b"', 'ORwell', '(w>=3000)']) {
+    assert.ok(!isUnfinished(typed), typed);
+  }
+});
+
+test('only what looks like something can be ordered by that', () => {
+  assert.ok(wantsSimilar('tags:a similar:0198'));
+  assert.ok(wantsSimilar('(hash:00ff)'));
+  assert.ok(!wantsSimilar('similar'));
+  assert.ok(!wantsSimilar('similar:'));
 });

@@ -1,4 +1,7 @@
-// The search language of proto/stockroom/v1/search.proto as chips and free text. Pure.
+// The search language (docs/search.md) as chips and free text. Pure.
+//
+// Chips are filters that hold all of them, besides whatever the text says. What connects terms in
+// another way (OR, NOT, parentheses) stays text, in parentheses where chips stand before it.
 
 export const CHIP_KEYS = [
   'tags',
@@ -10,6 +13,13 @@ export const CHIP_KEYS = [
   'format',
   'license',
   'orientation',
+  'camera',
+  'lens',
+  'color',
+  'dataset',
+  'owner',
+  'state',
+  'similar',
 ] as const;
 export type ChipKey = (typeof CHIP_KEYS)[number];
 
@@ -49,10 +59,12 @@ class Reader {
       chips = this.values(key);
       // An empty or unfinished value is still being typed, or a mistake: left as text.
       if (chips.some((chip) => chip.value === '')) chips = [];
-    } else if (this.peek() === '"') {
-      this.quoted();
     } else {
-      this.bare(/[\s"]/u);
+      // title:"two words" is one term.
+      while (this.at < this.text.length && !/\s/u.test(this.peek())) {
+        if (this.peek() === '"') this.quoted();
+        else this.bare(/[\s"]/u);
+      }
     }
     const quotedEnd = this.at > begin + 1 && this.text[this.at - 1] === '"';
     return {
@@ -105,19 +117,71 @@ function read(q: string, takes: (term: Term) => boolean): Query {
   return query;
 }
 
+// Without what stands in quotes.
+function unquoted(text: string): string {
+  return text.replaceAll(/"[^"]*("|$)/gu, ' ');
+}
+
+// Something else than "all of these" is said.
+export function isConnected(text: string): boolean {
+  return /[()]|(^|\s)(AND|OR|NOT|&&|\|\|)(\s|$)|(^|\s)[-!]\S/u.test(unquoted(text));
+}
+
+// Whether more has to come before it can be read.
+export function isUnfinished(typed: string): boolean {
+  const bare = unquoted(typed);
+  return (
+    (typed.split('"').length - 1) % 2 === 1 ||
+    bare.split('(').length !== bare.split(')').length ||
+    /(^|\s)(AND|OR|NOT|&&|\|\||[-!(]+)\s*$/u.test(bare) ||
+    /(^|[\s(])[-!]?[a-z]+(:|[<>]=?)("[^"]*)?[^\s)]*$/iu.test(typed)
+  );
+}
+
+// There is something that results could be the most similar to.
+export function wantsSimilar(q: string): boolean {
+  return /(^|[\s(])(similar|hash):\S/iu.test(q);
+}
+
+// Whether the parenthesis at the beginning is closed at the end only.
+function isEnclosed(text: string): boolean {
+  const bare = text.replaceAll(/"[^"]*"/gu, (quoted) => ' '.repeat(quoted.length));
+  if (!bare.startsWith('(') || !bare.endsWith(')')) return false;
+  let depth = 0;
+  for (let i = 0; i < bare.length - 1; i += 1) {
+    if (bare[i] === '(') depth += 1;
+    if (bare[i] === ')') depth -= 1;
+    if (depth === 0) return false;
+  }
+  return true;
+}
+
 export function parseQuery(q: string): Query {
-  return read(q, () => true);
+  if (!isConnected(q)) return read(q, () => true);
+  // The filters that formatQuery put before the parentheses.
+  const reader = new Reader(q);
+  const chips: Chip[] = [];
+  let rest = q.trim();
+  for (let term = reader.next(); term && term.chips.length > 0; term = reader.next()) {
+    chips.push(...term.chips);
+    rest = rest.slice(term.raw.length).trimStart();
+  }
+  if (chips.length === 0 || !isEnclosed(rest)) return { chips: [], text: q.trim() };
+  return { chips: unique(chips), text: rest.slice(1, -1).trim() };
 }
 
 // What somebody has typed so far: a filter becomes a chip once they go on after it.
 export function takeFinished(typed: string): Query {
+  if (isConnected(typed)) return { chips: [], text: typed };
   const query = read(typed, (term) => term.closed);
   // Somebody who types wants their spaces to stay where they are.
   return query.chips.length === 0 ? { chips: [], text: typed } : query;
 }
 
 export function formatQuery(query: Query): string {
-  return [...query.chips.map(formatChip), query.text.trim()].filter((part) => part).join(' ');
+  const text = query.text.trim();
+  const kept = query.chips.length > 0 && isConnected(text) ? `(${text})` : text;
+  return [...query.chips.map(formatChip), kept].filter((part) => part).join(' ');
 }
 
 export function formatChip(chip: Chip): string {
@@ -154,6 +218,10 @@ export function chipLabel(chip: Chip): { name: string; value: string } {
       return { name: 'description', value: chip.value };
     case 'license':
       return { name: 'licence', value: chip.value };
+    case 'color':
+      return { name: 'colour', value: chip.value };
+    case 'similar':
+      return { name: 'looks like', value: chip.value.slice(0, 8) };
     case 'date':
       return { name: yearOf(chip) ? 'year' : 'date', value: dateLabel(chip.value) };
     case 'from':
@@ -192,7 +260,7 @@ export function turnDate(date: string): string {
 
 // The word that is being typed, for suggestions: the last one, if nothing follows it.
 export function lastWord(typed: string): { before: string; word: string; tagsOnly: boolean } {
-  const match = /(^|[\s,])((?:tags:)?"?)([^\s,":]*)$/iu.exec(typed);
+  const match = /(^|[\s,(])((?:tags:)?"?)([^\s,":()]*)$/iu.exec(typed);
   if (!match) return { before: typed, word: '', tagsOnly: false };
   const word = match[3] ?? '';
   const prefix = match[2] ?? '';

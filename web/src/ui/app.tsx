@@ -4,12 +4,24 @@ import { signInWanted } from '../api/session';
 import { changes, failure, fresh, LOOK_AHEAD, refresh, results, searching } from '../catalogue';
 import { plural } from '../format';
 import { titleOf } from '../image_facts';
-import { opened, query, setQuery } from '../router';
+import {
+  goHome,
+  opened,
+  ORDERS,
+  query,
+  setGroup,
+  setOrder,
+  setQuery,
+  view,
+  type Order,
+} from '../router';
+import { wantsSimilar } from '../search/query';
 import { Details } from './details';
 import { Filters } from './filters';
 import { Grid } from './grid';
 import { Menu } from './menu';
 import { Notices } from './notices';
+import { QueryHelp } from './query_help';
 import { SearchBar } from './search_bar';
 import { SignIn } from './sign_in';
 import { DropAndPaste, UploadButton } from './upload_inputs';
@@ -24,7 +36,7 @@ function Header() {
         onClick={(event) => {
           if (event.ctrlKey || event.metaKey || event.shiftKey) return;
           event.preventDefault();
-          setQuery('', true);
+          goHome();
           scrollTo({ top: 0 });
         }}
       >
@@ -41,11 +53,22 @@ function Header() {
 }
 
 function Empty() {
+  const meant = results.value?.didYouMean ?? '';
   if (query.value) {
     return (
       <div class="empty">
         <h1>Nothing matches</h1>
-        <p>Fewer words or filters find more.</p>
+        {meant ? (
+          <p>
+            Did you mean{' '}
+            <button type="button" class="link meant" onClick={() => setQuery(meant, true)}>
+              {meant}
+            </button>
+            ?
+          </p>
+        ) : (
+          <p>Fewer words or filters find more.</p>
+        )}
         <button type="button" class="button" onClick={() => setQuery('', true)}>
           Show everything
         </button>
@@ -92,6 +115,48 @@ function Problem({ error }: { error: unknown }) {
   );
 }
 
+const ORDER_LABELS: Record<Order, string> = {
+  '': 'Newest',
+  relevance: 'Best match',
+  popular: 'Most popular',
+  largest: 'Largest',
+  similar: 'Most similar',
+  random: 'Random',
+};
+
+// How many there are, and in which order.
+function Bar({ total, isEstimate }: { total: number; isEstimate: boolean }) {
+  const { q, order, group } = view.value;
+  const choices = ORDERS.filter((one) => one !== 'similar' || order === one || wantsSimilar(q));
+  return (
+    <div class="bar">
+      <p class="count" aria-live="polite">
+        {isEstimate && 'About '}
+        {plural(total, 'image')}
+      </p>
+      <button
+        type="button"
+        class="toggle"
+        aria-pressed={group}
+        title="Of near duplicates show only the best"
+        onClick={() => setGroup(!group)}
+      >
+        Group similar
+      </button>
+      <label class="order">
+        <span class="unseen">Order</span>
+        <select value={order} onChange={(event) => setOrder(event.currentTarget.value as Order)}>
+          {choices.map((one) => (
+            <option key={one} value={one}>
+              {ORDER_LABELS[one]}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  );
+}
+
 function Results() {
   changes.value;
   const shown = results.value;
@@ -100,9 +165,7 @@ function Results() {
   if (shown.total === 0) return <Empty />;
   return (
     <>
-      <p class="count" aria-live="polite">
-        {plural(shown.total, 'image')}
-      </p>
+      <Bar total={shown.total} isEstimate={shown.isEstimate} />
       <Grid results={shown} />
       {shown.error !== null && (
         <p class="problem floating" role="alert">
@@ -146,7 +209,7 @@ export function App() {
   // Another query begins at its top.
   useEffect(() => {
     scrollTo({ top: 0 });
-  }, [query.value]);
+  }, [view.value]);
   return (
     <>
       <a class="skip" href="#grid">
@@ -154,6 +217,7 @@ export function App() {
       </a>
       <Header />
       <Filters />
+      <QueryHelp />
       <main>
         <Results />
       </main>

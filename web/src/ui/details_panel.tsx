@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { call } from '../api/http';
 import { token } from '../api/session';
+import { results } from '../catalogue';
 import type { Image, Rendition } from '../api/types';
 import { bytes } from '../format';
 import {
@@ -14,10 +15,12 @@ import {
   titleOf,
   type Fact,
 } from '../image_facts';
-import { addressOf, openImage, setQuery } from '../router';
+import { addressOf, openImage, ownAddressOf, setQuery, showView, similarTo } from '../router';
+import { highlightOf } from '../search/marks';
 import { formatChip } from '../search/query';
 import { CopyButton } from './copy';
 import { PictureLink } from './download';
+import { Marked } from './marked';
 import { Picture } from './picture';
 
 function Facts({ name, facts }: { name: string; facts: Fact[] }) {
@@ -171,12 +174,25 @@ function Similar({ image }: { image: Image }) {
           </li>
         ))}
       </ul>
+      <a
+        class="link"
+        href={addressOf('', similarTo(image.id))}
+        onClick={(event) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+          event.preventDefault();
+          showView(similarTo(image.id));
+        }}
+      >
+        All near duplicates
+      </a>
     </section>
   );
 }
 
 export function DetailsPanel({ image, renditions }: { image: Image; renditions: Rendition[] }) {
-  const page = location.origin + addressOf(image.id, '');
+  const page = location.origin + ownAddressOf(image.id);
+  const shown = results.value;
+  const highlights = shown?.at(shown.indexOf(image.id))?.hit?.highlights ?? [];
   return (
     <>
       {image.failureReason && (
@@ -184,13 +200,17 @@ export function DetailsPanel({ image, renditions }: { image: Image; renditions: 
           {image.failureReason}
         </p>
       )}
-      {image.description && <p class="description">{image.description}</p>}
+      {image.description && (
+        <p class="description">
+          <Marked text={image.description} highlight={highlightOf(highlights, 'description')} />
+        </p>
+      )}
       {(image.tags ?? []).length > 0 && (
         <ul class="tags" aria-label="Tags">
           {(image.tags ?? []).map((tag) => (
             <li key={tag}>
               <button type="button" onClick={() => setQuery(formatChip({ key: 'tags', value: tag }), true)}>
-                {tag}
+                <Marked text={tag} highlight={highlightOf(highlights, 'tags', tag)} />
               </button>
             </li>
           ))}

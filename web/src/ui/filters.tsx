@@ -15,7 +15,8 @@ import {
   type Chip,
 } from '../search/query';
 
-const FIELDS = [
+// `few`: tells something only where there is a choice.
+const FIELDS: { field: string; name: string; chip: (value: string) => Chip; few?: boolean }[] = [
   { field: 'tag', name: 'Tags', chip: (value: string): Chip => ({ key: 'tags', value }) },
   { field: 'year', name: 'Year', chip: yearChip },
   { field: 'format', name: 'Format', chip: (value: string): Chip => ({ key: 'format', value }) },
@@ -25,7 +26,30 @@ const FIELDS = [
     name: 'Orientation',
     chip: (value: string): Chip => ({ key: 'orientation', value }),
   },
+  { field: 'color', name: 'Colour', chip: (value: string): Chip => ({ key: 'color', value }) },
+  { field: 'camera', name: 'Camera', chip: (value: string): Chip => ({ key: 'camera', value }) },
+  { field: 'lens', name: 'Lens', chip: (value: string): Chip => ({ key: 'lens', value }) },
+  { field: 'dataset', name: 'Data set', chip: (value: string): Chip => ({ key: 'dataset', value }) },
+  { field: 'owner', name: 'Owner', few: true, chip: (value: string): Chip => ({ key: 'owner', value }) },
+  { field: 'state', name: 'State', few: true, chip: (value: string): Chip => ({ key: 'state', value }) },
 ];
+const MOST_FACETS = 12;
+
+// Only the names that the search knows.
+const COLORS: Record<string, string> = {
+  black: '#111',
+  white: '#fff',
+  grey: '#888',
+  red: '#d22',
+  orange: '#f80',
+  yellow: '#fd0',
+  green: '#2a2',
+  teal: '#099',
+  blue: '#26d',
+  purple: '#83c',
+  pink: '#f7b',
+  brown: '#853',
+};
 
 function useFacets(open: boolean): Facet[] {
   const [facets, setFacets] = useState<Facet[]>([]);
@@ -48,11 +72,15 @@ export function Filters() {
   const facets = useFacets(open);
   const now = parseQuery(query.value);
   const panel = useRef<HTMLDivElement>(null);
-  const sections = FIELDS.map(({ field, name, chip }) => ({
+  const sections = FIELDS.map(({ field, name, chip, few }) => ({
+    field,
     name,
     chip,
-    values: (facets.find((facet) => facet.field === field)?.values ?? []).filter(({ value }) => value),
-  })).filter((section) => section.values.length > 0);
+    least: few && !now.chips.some((one) => one.key === field) ? 2 : 1,
+    values: (facets.find((facet) => facet.field === field)?.values ?? [])
+      .filter(({ value }) => value)
+      .slice(0, field === 'tag' ? undefined : MOST_FACETS),
+  })).filter((section) => section.values.length >= section.least);
   const toggle = (chip: Chip) => {
     setQuery(formatQuery(hasChip(now, chip) ? withoutChip(now, chip) : withChip(now, chip)), true);
   };
@@ -71,7 +99,7 @@ export function Filters() {
       ref={panel}
       onToggle={(event) => setOpen(event.currentTarget.matches(':popover-open'))}
     >
-      {sections.map(({ name, chip, values }) => (
+      {sections.map(({ field, name, chip, values }) => (
         <section key={name}>
           <h2>{name}</h2>
           <div class="facet">
@@ -83,6 +111,9 @@ export function Filters() {
                 aria-pressed={hasChip(now, chip(value))}
                 onClick={() => toggle(chip(value))}
               >
+                {field === 'color' && COLORS[value] && (
+                  <i class="dot" style={{ backgroundColor: COLORS[value] }} />
+                )}
                 {value}
                 <span>{count(Number(n ?? 0))}</span>
               </button>

@@ -3,11 +3,14 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import { changes } from '../catalogue';
 import { count } from '../format';
 import { JustifiedLayout, targetHeight } from '../grid/layout';
+import type { Found } from '../api/types';
 import type { Results } from '../grid/results';
 import { altOf, titleOf } from '../image_facts';
-import { addressOf, openImage, opened } from '../router';
+import { addressOf, openImage, opened, showView, similarTo } from '../router';
+import { highlightOf } from '../search/marks';
 import { LockIcon } from './icons';
 import { withModifier, type Pressed } from './keys';
+import { Marked } from './marked';
 import { Picture } from './picture';
 
 const GAP = 6;
@@ -212,10 +215,11 @@ export function Grid({ results }: { results: Results }) {
                   <Picture image={image} pixels={itemWidth} hurried={view.hurried} />
                   <span class="caption" aria-hidden="true">
                     {image.visibility !== 'PUBLIC' && image.visibility && <LockIcon />}
-                    <span>{titleOf(image)}</span>
+                    <Caption image={image} />
                   </span>
                 </a>
               )}
+              {image && <SimilarBadge image={image} current={index === current} />}
             </li>
           );
         }),
@@ -232,6 +236,46 @@ export function Grid({ results }: { results: Results }) {
         />
       )}
     </ul>
+  );
+}
+
+// The title with its matches; if there are none in it, where there are some.
+function Caption({ image }: { image: Found }) {
+  const highlights = image.hit?.highlights ?? [];
+  const inTitle = image.title ? highlightOf(highlights, 'title') : undefined;
+  const elsewhere = inTitle ? undefined : highlights.find((one) => one.field !== 'title');
+  return (
+    <span class="lines">
+      <span>
+        <Marked text={titleOf(image)} highlight={inTitle} />
+      </span>
+      {elsewhere && (
+        <span class="elsewhere">
+          <Marked text={elsewhere.text ?? ''} highlight={elsewhere} />
+        </span>
+      )}
+    </span>
+  );
+}
+
+// How many near duplicates it stands for; leads to them.
+function SimilarBadge({ image, current }: { image: Found; current: boolean }) {
+  const similar = Number(image.hit?.similarCount ?? 0);
+  if (!(similar > 0)) return null;
+  const target = similarTo(image.id);
+  return (
+    <a
+      class="badge"
+      href={addressOf('', target)}
+      tabIndex={current ? 0 : -1}
+      onClick={(event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+        event.preventDefault();
+        showView(target);
+      }}
+    >
+      +{count(similar)} similar
+    </a>
   );
 }
 

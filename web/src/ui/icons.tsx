@@ -75,9 +75,24 @@ export const RetryIcon = () => (
     <path d="M19 12a7 7 0 1 1-2.2-5.1M19 4v4.5h-4.5" />
   </Icon>
 );
+export const PauseIcon = () => (
+  <Icon>
+    <path d="M9 6v12M15 6v12" />
+  </Icon>
+);
+export const ResumeIcon = () => (
+  <Icon>
+    <path d="M8.5 5.5v13l10-6.5z" />
+  </Icon>
+);
 export const LockIcon = () => (
   <Icon>
     <rect x="5.5" y="10.5" width="13" height="9" rx="2" />
     <path d="M8.5 10.5V8a3.5 3.5 0 0 1 7 0v2.5" />
+  </Icon>
+);
+export const HelpIcon = () => (
+  <Icon>
+    <path d="M8.5 9.2a3.5 3.5 0 1 1 5.4 2.9c-1.3.8-1.9 1.5-1.9 2.9M12 18.4v.1" />
   </Icon>
 );

@@ -1,13 +1,17 @@
 // Where one types: filters as chips, words as text, suggestions below.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { call, isAbort, isMissing } from '../api/http';
+import { ApiError, call, isAbort, isMissing } from '../api/http';
 import type { Suggestion } from '../api/types';
+import { failure } from '../catalogue';
 import { count } from '../format';
 import { query, setQuery } from '../router';
+import { mistakeIn, type Mistake } from '../search/mistake';
 import {
   chipLabel,
   formatChip,
   formatQuery,
+  isConnected,
+  isUnfinished,
   lastWord,
   parseQuery,
   takeFinished,
@@ -15,7 +19,7 @@ import {
   withoutChip,
   type Chip,
 } from '../search/query';
-import { CloseIcon, FilterIcon, SearchIcon } from './icons';
+import { CloseIcon, FilterIcon, HelpIcon, SearchIcon } from './icons';
 import { isTyping, withModifier, type Pressed } from './keys';
 
 const SEARCH_AFTER_MS = 180;
@@ -50,6 +54,31 @@ function useSuggestions(typed: string, active: boolean): [Suggestion[], () => vo
   return [list, () => setList([])];
 }
 
+// What of the query the server could not read.
+function useMistake(): Mistake | null {
+  const error = failure.value;
+  if (!(error instanceof ApiError) || error.status !== 400) return null;
+  return mistakeIn(query.value, error);
+}
+
+function MistakeNote({ mistake }: { mistake: Mistake }) {
+  return (
+    <div id="mistake" class="mistake">
+      <code>
+        {mistake.before}
+        <mark>{mistake.at || '␣'}</mark>
+        {mistake.after}
+      </code>
+      <p>{mistake.message}</p>
+      {mistake.better && (
+        <button type="button" class="link" onClick={() => setQuery(mistake.better, true)}>
+          Search for {mistake.better}
+        </button>
+      )}
+    </div>
+  );
+}
+
 export function SearchBar() {
   const whole = parseQuery(query.value);
   const [typed, setTyped] = useState(whole.text);
@@ -58,6 +87,7 @@ export function SearchBar() {
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef(0);
   const [suggestions, forget] = useSuggestions(typed, active);
+  const mistake = useMistake();
 
   // Back, forward, a chip or a link changed the query: show what it is now.
   useEffect(() => {
@@ -88,8 +118,8 @@ export function SearchBar() {
     setTyped(finished.text);
     clearTimeout(timer.current);
     if (finished.chips.length > 0) return apply(finished.text, next.chips, true);
-    // A filter of which only a part is there would be a mistake to the server.
-    if (/(^|\s)[a-z]+:("[^"]*)?\S*$/i.test(value) || (value.split('"').length - 1) % 2 === 1) return;
+    // What is only half there would be a mistake to the server.
+    if (isUnfinished(value)) return;
     timer.current = window.setTimeout(() => apply(value, whole.chips, false), SEARCH_AFTER_MS);
   };
   const submit = () => {
@@ -104,10 +134,19 @@ export function SearchBar() {
     const text = suggestion.text ?? '';
     const { before } = lastWord(typed);
     forget();
-    if (suggestion.kind === 'TAG') {
+    const chip: Chip | null =
+      suggestion.kind === 'TAG'
+        ? { key: 'tags', value: text }
+        : suggestion.kind === 'CAMERA'
+          ? { key: 'camera', value: text }
+          : null;
+    if (chip && isConnected(before)) {
+      setTyped(before + formatChip(chip));
+      apply(before + formatChip(chip), whole.chips, true);
+    } else if (chip) {
       const rest = before.trim();
       setTyped(rest);
-      apply(rest, withChip(whole, { key: 'tags', value: text }).chips, true);
+      apply(rest, withChip(whole, chip).chips, true);
     } else {
       setTyped(before + text);
       apply(before + text, whole.chips, true);
@@ -179,7 +218,9 @@ export function SearchBar() {
         aria-expanded={open}
         aria-controls="suggestions"
         aria-activedescendant={open && chosen >= 0 ? `suggestion-${chosen}` : undefined}
-        placeholder={whole.chips.length > 0 ? '' : 'Search words, tags:harbour, date:*-12-2020 …'}
+        aria-invalid={mistake !== null}
+        aria-describedby={mistake ? 'mistake' : undefined}
+        placeholder={whole.chips.length > 0 ? '' : 'Search words, tags:harbour, w>=3000 …'}
         autocomplete="off"
         autocapitalize="off"
         spellcheck={false}
@@ -205,9 +246,13 @@ export function SearchBar() {
         </button>
       )}
       {!typed && whole.chips.length === 0 && !active && <kbd aria-hidden="true">/</kbd>}
+      <button class="quiet help-button" type="button" popovertarget="query-help" aria-label="Search help">
+        <HelpIcon />
+      </button>
       <button class="quiet" type="button" popovertarget="filters" aria-label="Filters">
         <FilterIcon />
       </button>
+      {mistake && !open && <MistakeNote mistake={mistake} />}
       <ul id="suggestions" class="suggestions" role="listbox" aria-label="Suggestions" hidden={!open}>
         {suggestions.map((suggestion, i) => (
           <li
@@ -222,7 +267,9 @@ export function SearchBar() {
             }}
           >
             <span class="suggestion-text">{suggestion.text}</span>
-            {suggestion.kind === 'TAG' && <span class="suggestion-kind">tag</span>}
+            {(suggestion.kind === 'TAG' || suggestion.kind === 'CAMERA') && (
+              <span class="suggestion-kind">{suggestion.kind.toLowerCase()}</span>
+            )}
             <span class="suggestion-count">{count(Number(suggestion.count ?? 0))}</span>
           </li>
         ))}

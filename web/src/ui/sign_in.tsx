@@ -1,18 +1,20 @@
 import { useState } from 'preact/hooks';
 import { forgetAll } from '../grid/private_images';
 import { setToken, signInWanted, token } from '../api/session';
+import * as unfinished from '../upload/unfinished';
 import { queue } from '../upload/uploads';
 import { Dialog } from './dialog';
 
 // Nothing of one person is shown or sent as the next.
 function leave(): void {
   queue.forgetAll();
+  unfinished.forgetAll();
   forgetAll();
 }
 
 export function signOut(): void {
-  setToken('');
   leave();
+  setToken('');
 }
 
 // Files that were chosen before anybody signed in are of whoever does.

@@ -2,13 +2,14 @@
 import { useState } from 'preact/hooks';
 import { bytes, count, plural } from '../format';
 import { openImage } from '../router';
+import { DIRECT_FROM_BYTES } from '../upload/direct';
 import { progressOf, type Upload } from '../upload/queue';
 import { queue, uploads } from '../upload/uploads';
-import { CheckIcon, CloseIcon, RetryIcon } from './icons';
+import { CheckIcon, CloseIcon, PauseIcon, ResumeIcon, RetryIcon } from './icons';
 
 const MOST_SHOWN = 60;
 
-const ORDER = { sending: 0, processing: 1, failed: 2, waiting: 3, done: 4, cancelled: 5 };
+const ORDER = { sending: 0, processing: 1, paused: 2, failed: 3, waiting: 4, done: 5, cancelled: 6 };
 
 function wordFor(upload: Upload<File>): string {
   switch (upload.state) {
@@ -16,6 +17,8 @@ function wordFor(upload: Upload<File>): string {
       return upload.note || 'Waiting';
     case 'sending':
       return upload.sent >= upload.size ? 'Storing' : `${bytes(upload.sent)} of ${bytes(upload.size)}`;
+    case 'paused':
+      return `Paused at ${bytes(upload.sent)} of ${bytes(upload.size)}`;
     case 'processing':
       return 'Processing';
     case 'done':
@@ -29,7 +32,10 @@ function wordFor(upload: Upload<File>): string {
 
 function Row({ upload }: { upload: Upload<File> }) {
   const part = upload.size > 0 ? upload.sent / upload.size : 0;
-  const stoppable = upload.state === 'waiting' || upload.state === 'sending';
+  const running = upload.state === 'waiting' || upload.state === 'sending';
+  const stoppable = running || upload.state === 'paused';
+  // Others would begin anew.
+  const pausable = running && upload.size >= DIRECT_FROM_BYTES;
   const again = upload.state === 'failed' || upload.state === 'cancelled';
   return (
     <li class={`upload ${upload.state}`}>
@@ -43,21 +49,43 @@ function Row({ upload }: { upload: Upload<File> }) {
         )}
       </span>
       <span class="upload-word">{wordFor(upload)}</span>
-      {upload.state === 'sending' && (
+      {(upload.state === 'sending' || upload.state === 'paused') && (
         <progress max={1} value={part} aria-label={`Upload of ${upload.name}`} />
       )}
       {upload.state === 'processing' && <progress aria-label={`Processing of ${upload.name}`} />}
       {upload.state === 'done' && <CheckIcon />}
-      {stoppable && (
-        <button
-          type="button"
-          class="quiet"
-          aria-label={`Cancel upload of ${upload.name}`}
-          onClick={() => queue.cancel(upload.id)}
-        >
-          <CloseIcon />
-        </button>
-      )}
+      <span class="upload-buttons">
+        {pausable && (
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Pause upload of ${upload.name}`}
+            onClick={() => queue.pause(upload.id)}
+          >
+            <PauseIcon />
+          </button>
+        )}
+        {upload.state === 'paused' && (
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Resume upload of ${upload.name}`}
+            onClick={() => queue.retry(upload.id)}
+          >
+            <ResumeIcon />
+          </button>
+        )}
+        {stoppable && (
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Cancel upload of ${upload.name}`}
+            onClick={() => queue.cancel(upload.id)}
+          >
+            <CloseIcon />
+          </button>
+        )}
+      </span>
       {again && (
         <button
           type="button"

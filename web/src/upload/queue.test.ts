@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { progressOf, SendError, UploadQueue, type Sent, type Upload, type UploadTransport } from './queue';
+import { PAUSED, progressOf, SendError, UploadQueue, type Sent, type Upload, type UploadTransport } from './queue';
 
 interface Call {
   upload: Upload<string>;
@@ -15,6 +15,7 @@ class Transport implements UploadTransport<string> {
   calls: Call[] = [];
   pauses: { ms: number; run: () => void }[] = [];
   keys = 0;
+  discarded: string[] = [];
 
   send(upload: Upload<string>, progress: (sent: number) => void, signal: AbortSignal): Promise<Sent> {
     return new Promise((resolve, reject) => {
@@ -35,6 +36,9 @@ class Transport implements UploadTransport<string> {
         },
       });
     });
+  }
+  discard(upload: Upload<string>): void {
+    this.discarded.push(upload.name);
   }
   newKey(): string {
     this.keys += 1;
@@ -131,6 +135,27 @@ test('one that was cancelled and begun again can be cancelled again', async () =
     transport.calls.map((call) => call.signal.aborted),
     [true, true],
   );
+});
+
+test('one that is paused makes room, goes on when asked to, and can be given up', async () => {
+  const { transport, queue, states } = make(3);
+  transport.calls[0]?.progress(40);
+  queue.pause(1);
+  assert.equal(transport.calls[0]?.signal.reason, PAUSED);
+  await new Promise((done) => setImmediate(done));
+  assert.deepEqual(states(), ['paused', 'sending', 'sending']);
+  assert.equal(queue.uploads[0]?.sent, 40);
+  queue.clear();
+  assert.equal(queue.uploads.length, 3, 'it is not over');
+  await transport.calls[1]?.answer();
+  queue.retry(1);
+  assert.deepEqual(states(), ['sending', 'done', 'sending']);
+  assert.equal(transport.calls[3]?.key, transport.calls[0]?.key);
+  queue.pause(1);
+  await new Promise((done) => setImmediate(done));
+  queue.cancel(1);
+  assert.deepEqual(states(), ['cancelled', 'done', 'sending']);
+  assert.deepEqual(transport.discarded, ['f0']);
 });
 
 test('what somebody left behind is forgotten in whatever state it is', async () => {

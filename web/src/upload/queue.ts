@@ -1,7 +1,7 @@
 // Files on their way to the server: a few at a time, tried again when the server is busy. Knows
 // nothing of browsers, so that it can be tested without one.
 
-export type UploadState = 'waiting' | 'sending' | 'processing' | 'done' | 'failed' | 'cancelled';
+export type UploadState = 'waiting' | 'sending' | 'processing' | 'paused' | 'done' | 'failed' | 'cancelled';
 
 export interface Upload<F> {
   readonly id: number;
@@ -40,8 +40,13 @@ export class SendError extends Error {
   }
 }
 
+// Why `signal` is aborted when the upload is only paused; for any other reason it was given up.
+export const PAUSED = 'paused';
+
 export interface UploadTransport<F> {
   send(upload: Upload<F>, onProgress: (sent: number) => void, signal: AbortSignal): Promise<Sent>;
+  // A paused upload will not be resumed.
+  discard(upload: Upload<F>): void;
   newKey(): string;
   later(ms: number, run: () => void): void;
 }
@@ -77,7 +82,8 @@ export class UploadQueue<F> {
   // How many were taken.
   add(files: { file: F; name: string; size: number }[]): number {
     // The line may be a better one by now.
-    if (!this.uploads.some((upload) => this.isUnderWay(upload))) this.parallel = this.limits.parallel;
+    const busy = this.uploads.some((upload) => this.isUnderWay(upload) && upload.state !== 'paused');
+    if (!busy) this.parallel = this.limits.parallel;
     const taken = files.slice(0, Math.max(0, this.limits.most - this.uploads.length));
     for (const { file, name, size } of taken) {
       this.uploads.push({
@@ -100,10 +106,22 @@ export class UploadQueue<F> {
 
   cancel(id: number): void {
     const upload = this.find(id);
-    if (!upload || !['waiting', 'sending'].includes(upload.state)) return;
+    if (!upload || !['waiting', 'sending', 'paused'].includes(upload.state)) return;
+    const paused = upload.state === 'paused';
     upload.state = 'cancelled';
     upload.note = '';
-    this.aborts.get(id)?.abort();
+    if (paused) this.transport.discard(upload);
+    else this.aborts.get(id)?.abort();
+    this.pump();
+  }
+
+  // What was sent of it is kept where the transport can go on.
+  pause(id: number): void {
+    const upload = this.find(id);
+    if (!upload || !['waiting', 'sending'].includes(upload.state)) return;
+    upload.state = 'paused';
+    upload.note = '';
+    this.aborts.get(id)?.abort(PAUSED);
     this.pump();
   }
 
@@ -113,7 +131,7 @@ export class UploadQueue<F> {
 
   retry(id: number): void {
     const upload = this.find(id);
-    if (!upload || !['failed', 'cancelled'].includes(upload.state)) return;
+    if (!upload || !['failed', 'cancelled', 'paused'].includes(upload.state)) return;
     upload.state = 'waiting';
     upload.attempts = 0;
     upload.note = '';
@@ -146,7 +164,7 @@ export class UploadQueue<F> {
   }
 
   isUnderWay(upload: Upload<F>): boolean {
-    return ['waiting', 'sending', 'processing'].includes(upload.state);
+    return ['waiting', 'sending', 'processing', 'paused'].includes(upload.state);
   }
 
   private find(id: number): Upload<F> | undefined {

@@ -1,10 +1,14 @@
-// Uploads of this page: the queue over XMLHttpRequest, which tells how far a body was sent.
+// Uploads of this page: the queue over XMLHttpRequest, which tells how far a body was sent, and of
+// large files over tus, straight to the file server.
 import { signal } from '@preact/signals';
 import { ApiError, call, noteUnauthenticated, problemOf, randomKey } from '../api/http';
 import { authorization, token } from '../api/session';
 import type { Image, UploadAnswer } from '../api/types';
 import { notify } from '../notices';
+import { DirectUploads, type DirectCalls, type Refusal } from './direct';
 import { SendError, UploadQueue, type Sent, type Upload, type UploadTransport } from './queue';
+import { sendByTus } from './tus';
+import * as unfinished from './unfinished';
 
 export const uploads = signal<Upload<File>[]>([]);
 // Images that came from this page.
@@ -13,6 +17,12 @@ export const ownImages = new Set<string>();
 const LOOK_EVERY_MS = 2500;
 const LOOK_AT_MOST = 4;
 
+function failureOf(state: string, reason: string | undefined): string {
+  if (state === 'FAILED') return reason || 'It could not be processed.';
+  if (state === 'FLAGGED') return 'It is hidden until a moderator has looked at it.';
+  return state === 'REJECTED' ? `It was rejected: ${reason || 'no reason was given'}` : '';
+}
+
 function resultOf(answer: UploadAnswer): Sent {
   const image = answer.image;
   const state = image?.state ?? '';
@@ -20,12 +30,59 @@ function resultOf(answer: UploadAnswer): Sent {
     imageId: image?.id ?? '',
     duplicate: answer.deduplicated === true,
     processing: state === 'PENDING' || state === 'PROCESSING' || state === 'UPLOADING',
-    failure: state === 'FAILED' ? image?.failureReason || 'It could not be processed.' : '',
+    failure: failureOf(state, image?.failureReason),
   };
 }
 
-class XhrTransport implements UploadTransport<File> {
-  send(upload: Upload<File>, onProgress: (sent: number) => void, signal: AbortSignal): Promise<Sent> {
+// Where the page may send bytes besides its own server; asked for once.
+let origins: Promise<readonly string[]> | undefined;
+function uploadOrigins(): Promise<readonly string[]> {
+  origins ??= call<{ uploadOrigins?: string[] }>('/page.json').then(
+    (settings) => settings.uploadOrigins ?? [],
+    () => {
+      origins = undefined;
+      return [];
+    },
+  );
+  return origins;
+}
+
+// In the name of who is signed in now, also when somebody else is by then.
+function callsOfToday(): DirectCalls {
+  const asked = token.peek();
+  return {
+    call: (path, { method = 'GET', body, key } = {}) =>
+      call(path, { method, body, token: asked, headers: key ? { 'Idempotency-Key': key } : {} }),
+  };
+}
+
+function refusalOf(error: unknown): Refusal | undefined {
+  if (!(error instanceof ApiError)) return undefined;
+  const { status, reason, message, retryAfterMs } = error;
+  return { status, reason, message, retryAfterMs };
+}
+
+class PageTransport implements UploadTransport<File> {
+  private readonly direct = new DirectUploads<File>({
+    origins: uploadOrigins,
+    calls: callsOfToday,
+    refusalOf,
+    transfer: sendByTus,
+    ...unfinished,
+    newKey: randomKey,
+    now: () => performance.now(),
+  });
+
+  async send(upload: Upload<File>, onProgress: (sent: number) => void, signal: AbortSignal): Promise<Sent> {
+    const answer = await this.direct.send(upload, onProgress, signal);
+    if (signal.aborted) throw new SendError('Cancelled.', false);
+    if (!answer) return this.throughTheGateway(upload, onProgress, signal);
+    const sent = resultOf(answer);
+    if (sent.imageId) ownImages.add(sent.imageId);
+    return sent;
+  }
+
+  private throughTheGateway(upload: Upload<File>, onProgress: (sent: number) => void, signal: AbortSignal): Promise<Sent> {
     return new Promise((resolve, reject) => {
       const asked = token.peek();
       const request = new XMLHttpRequest();
@@ -63,6 +120,10 @@ class XhrTransport implements UploadTransport<File> {
     return new SendError(error.message, busy || inFlight, error.retryAfterMs, error.status === 408);
   }
 
+  discard(upload: Upload<File>): void {
+    void this.direct.discard(upload.file);
+  }
+
   newKey(): string {
     return randomKey();
   }
@@ -89,7 +150,7 @@ function onChange(): void {
   });
 }
 
-export const queue = new UploadQueue<File>(new XhrTransport(), () => onChange());
+export const queue = new UploadQueue<File>(new PageTransport(), () => onChange());
 
 export function findUpload(imageId: string): Upload<File> | undefined {
   return queue.uploads.find((upload) => upload.state === 'processing' && upload.imageId === imageId);

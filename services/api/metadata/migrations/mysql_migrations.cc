@@ -177,10 +177,122 @@ CREATE TABLE IF NOT EXISTS webhook_deliveries (
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 )sql";
 
+// block_list: one row. Its version grows with every change of the list; images up to sweep_cursor
+// are checked against the hashes after version sweep_done up to sweep_target (0: no sweep runs).
+// moderated_images: those that moderation dealt with; approved_version: of the list when a person
+// approved. moderation_decisions outlive their images.
+constexpr char kModeration[] = R"sql(
+CREATE TABLE IF NOT EXISTS block_list (
+  id               INTEGER        NOT NULL PRIMARY KEY,
+  version          BIGINT         NOT NULL,
+  sweep_done       BIGINT         NOT NULL,
+  sweep_target     BIGINT         NOT NULL,
+  sweep_cursor     VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+INSERT IGNORE INTO block_list (id, version, sweep_done, sweep_target, sweep_cursor)
+VALUES (1, 0, 0, 0, '');
+
+CREATE TABLE IF NOT EXISTS blocked_hashes (
+  hash             VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  threshold        INTEGER        NOT NULL,
+  label            TEXT           NOT NULL,
+  note             TEXT           NOT NULL,
+  creator          VARBINARY(255) NOT NULL,
+  create_time      BIGINT         NOT NULL,
+  version          BIGINT         NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS moderated_images (
+  image_id         VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  state            INTEGER        NOT NULL,
+  approved_version BIGINT         NULL,
+  KEY moderated_images_state (state, image_id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS moderation_decisions (
+  id               VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  image_id         VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  image_owner      VARBINARY(255) NOT NULL,
+  time             BIGINT         NOT NULL,
+  decided_by       INTEGER        NOT NULL,
+  who              VARBINARY(255) NOT NULL,
+  from_state       INTEGER        NOT NULL,
+  to_state         INTEGER        NOT NULL,
+  reason           TEXT           NOT NULL,
+  hash             VARCHAR(64)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  distance         INTEGER        NOT NULL,
+  labels           TEXT           NOT NULL,
+  revision         BIGINT         NOT NULL,
+  KEY moderation_decisions_image (image_id, id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+)sql";
+
+// Unlike any other database's, so that nothing derived from one is taken for another's.
+constexpr char kIdentity[] = R"sql(
+CREATE TABLE IF NOT EXISTS catalogue_identity (
+  one              INTEGER        NOT NULL PRIMARY KEY,
+  id               VARCHAR(36)    CHARACTER SET ascii COLLATE ascii_bin NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+INSERT IGNORE INTO catalogue_identity (one, id) VALUES (1, UUID());
+)sql";
+
+// How often an image was delivered; beside `images`, as counting changes no image. Every change has
+// a number, given under the lock of the only row of popularity_changes.
+constexpr char kPopularity[] = R"sql(
+CREATE TABLE IF NOT EXISTS popularity_changes (
+  id               INTEGER       NOT NULL PRIMARY KEY,
+  last_number      BIGINT        NOT NULL
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+INSERT IGNORE INTO popularity_changes (id, last_number) VALUES (1, 0);
+
+CREATE TABLE IF NOT EXISTS image_popularity (
+  image_id         VARCHAR(36)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  views            BIGINT        NOT NULL,
+  downloads        BIGINT        NOT NULL,
+  change_number    BIGINT        NOT NULL,
+  KEY image_popularity_change (change_number, image_id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+)sql";
+
+// Direct uploads (services/api/domain/upload_store.h). Beside `images`, whose rows all have their
+// bytes: nothing that reads those has to pass over what has not arrived.
+constexpr char kUploads[] = R"sql(
+CREATE TABLE IF NOT EXISTS uploads (
+  id               VARCHAR(36)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+  owner            VARBINARY(255) NOT NULL,
+  title            TEXT          NOT NULL,
+  description      MEDIUMTEXT    NOT NULL,
+  license          TEXT          NOT NULL,
+  visibility       INTEGER       NOT NULL,
+  tags             MEDIUMTEXT    NOT NULL,
+  attributes       MEDIUMTEXT    NOT NULL,
+  filename         TEXT          NOT NULL,
+  content_type     TEXT          NOT NULL,
+  size_bytes       BIGINT        NOT NULL,
+  sha256           VARBINARY(32) NOT NULL,
+  md5              VARBINARY(16) NOT NULL,
+  crc32c           BIGINT        NULL,
+  allow_duplicate  INTEGER       NOT NULL,
+  state            INTEGER       NOT NULL,
+  failure          VARCHAR(64)   NOT NULL,
+  image_id         VARCHAR(36)   CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+  deduplicated     INTEGER       NOT NULL,
+  create_time      BIGINT        NOT NULL,
+  expire_time      BIGINT        NOT NULL,
+  end_time         BIGINT        NULL,
+  check_time       BIGINT        NOT NULL,
+  checks           INTEGER       NOT NULL,
+  incoming_gone    INTEGER       NOT NULL,
+  KEY uploads_owner (owner, id),
+  KEY uploads_open (owner, state, size_bytes),
+  KEY uploads_check (check_time, id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+)sql";
+
 constexpr Migration kMigrations[] = {
-    {1, "catalogue", kCatalogue},
-    {2, "api_keys", kApiKeys},
-    {3, "webhooks", kWebhooks},
+    {1, "catalogue", kCatalogue},   {2, "api_keys", kApiKeys},      {3, "webhooks", kWebhooks},
+    {4, "moderation", kModeration}, {5, "popularity", kPopularity}, {6, "identity", kIdentity},
+    {7, "uploads", kUploads},
 };
 
 }  // namespace

@@ -178,11 +178,122 @@ CREATE INDEX webhook_deliveries_state ON webhook_deliveries (webhook_id, state, 
 CREATE INDEX webhook_deliveries_oldest ON webhook_deliveries (queue_time);
 )sql";
 
+// block_list: one row. Its version grows with every change of the list; images up to sweep_cursor
+// are checked against the hashes after version sweep_done up to sweep_target (0: no sweep runs).
+// moderated_images: those that moderation dealt with; approved_version: of the list when a person
+// approved. moderation_decisions outlive their images.
+constexpr char kModeration[] = R"sql(
+CREATE TABLE block_list (
+  id               INTEGER       NOT NULL PRIMARY KEY,
+  version          BIGINT        NOT NULL,
+  sweep_done       BIGINT        NOT NULL,
+  sweep_target     BIGINT        NOT NULL,
+  sweep_cursor     VARCHAR(36)   NOT NULL
+);
+INSERT INTO block_list (id, version, sweep_done, sweep_target, sweep_cursor)
+VALUES (1, 0, 0, 0, '');
+
+CREATE TABLE blocked_hashes (
+  hash             VARCHAR(64)   NOT NULL PRIMARY KEY,
+  threshold        INTEGER       NOT NULL,
+  label            TEXT          NOT NULL,
+  note             TEXT          NOT NULL,
+  creator          VARCHAR(255)  NOT NULL,
+  create_time      BIGINT        NOT NULL,
+  version          BIGINT        NOT NULL
+);
+
+CREATE TABLE moderated_images (
+  image_id         VARCHAR(36)   NOT NULL PRIMARY KEY,
+  state            INTEGER       NOT NULL,
+  approved_version BIGINT        NULL
+);
+CREATE INDEX moderated_images_state ON moderated_images (state, image_id);
+
+CREATE TABLE moderation_decisions (
+  id               VARCHAR(36)   NOT NULL PRIMARY KEY,
+  image_id         VARCHAR(36)   NOT NULL,
+  image_owner      VARCHAR(255)  NOT NULL,
+  time             BIGINT        NOT NULL,
+  decided_by       INTEGER       NOT NULL,
+  who              VARCHAR(255)  NOT NULL,
+  from_state       INTEGER       NOT NULL,
+  to_state         INTEGER       NOT NULL,
+  reason           TEXT          NOT NULL,
+  hash             VARCHAR(64)   NOT NULL,
+  distance         INTEGER       NOT NULL,
+  labels           TEXT          NOT NULL,
+  revision         BIGINT        NOT NULL
+);
+CREATE INDEX moderation_decisions_image ON moderation_decisions (image_id, id);
+)sql";
+
+// Unlike any other database's, so that nothing derived from one is taken for another's.
+constexpr char kIdentity[] = R"sql(
+CREATE TABLE catalogue_identity (
+  one              INTEGER PRIMARY KEY,
+  id               TEXT    NOT NULL
+) STRICT;
+INSERT INTO catalogue_identity (one, id) VALUES (1, lower(hex(randomblob(16))));
+)sql";
+
+// How often an image was delivered; beside `images`, as counting changes no image. Every change has
+// a number, given under the lock of the only row of popularity_changes.
+constexpr char kPopularity[] = R"sql(
+CREATE TABLE popularity_changes (
+  id               INTEGER       NOT NULL PRIMARY KEY,
+  last_number      BIGINT        NOT NULL
+);
+INSERT INTO popularity_changes (id, last_number) VALUES (1, 0);
+
+CREATE TABLE image_popularity (
+  image_id         VARCHAR(36)   NOT NULL PRIMARY KEY,
+  views            BIGINT        NOT NULL,
+  downloads        BIGINT        NOT NULL,
+  change_number    BIGINT        NOT NULL
+);
+CREATE INDEX image_popularity_change ON image_popularity (change_number, image_id);
+)sql";
+
+// Direct uploads (services/api/domain/upload_store.h). Beside `images`, whose rows all have their
+// bytes: nothing that reads those has to pass over what has not arrived.
+constexpr char kUploads[] = R"sql(
+CREATE TABLE uploads (
+  id               VARCHAR(36)   NOT NULL PRIMARY KEY,
+  owner            VARCHAR(255)  NOT NULL,
+  title            TEXT          NOT NULL,
+  description      TEXT          NOT NULL,
+  license          TEXT          NOT NULL,
+  visibility       INTEGER       NOT NULL,
+  tags             TEXT          NOT NULL,
+  attributes       TEXT          NOT NULL,
+  filename         TEXT          NOT NULL,
+  content_type     TEXT          NOT NULL,
+  size_bytes       BIGINT        NOT NULL,
+  sha256           BLOB          NOT NULL,
+  md5              BLOB          NOT NULL,
+  crc32c           BIGINT        NULL,
+  allow_duplicate  INTEGER       NOT NULL,
+  state            INTEGER       NOT NULL,
+  failure          VARCHAR(64)   NOT NULL,
+  image_id         VARCHAR(36)   NOT NULL,
+  deduplicated     INTEGER       NOT NULL,
+  create_time      BIGINT        NOT NULL,
+  expire_time      BIGINT        NOT NULL,
+  end_time         BIGINT        NULL,
+  check_time       BIGINT        NOT NULL,
+  checks           INTEGER       NOT NULL,
+  incoming_gone    INTEGER       NOT NULL
+);
+CREATE INDEX uploads_owner ON uploads (owner, id);
+CREATE INDEX uploads_open ON uploads (owner, state, size_bytes);
+CREATE INDEX uploads_check ON uploads (check_time, id);
+)sql";
+
 constexpr Migration kMigrations[] = {
-    {1, "catalogue", kCatalogue},
-    {2, "several_apis", kSeveralApis},
-    {3, "api_keys", kApiKeys},
-    {4, "webhooks", kWebhooks},
+    {1, "catalogue", kCatalogue}, {2, "several_apis", kSeveralApis}, {3, "api_keys", kApiKeys},
+    {4, "webhooks", kWebhooks},   {5, "moderation", kModeration},    {6, "popularity", kPopularity},
+    {7, "identity", kIdentity},   {8, "uploads", kUploads},
 };
 
 }  // namespace

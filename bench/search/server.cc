@@ -1,0 +1,155 @@
+// A real api on a MariaDB that holds the catalogue: until it is ready, and calls over gRPC.
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "absl/time/clock.h"
+#include "bench/search/measure.h"
+#include "bench/search/parts.h"
+#include "services/api/metadata/image_rows.h"
+#include "services/api/metadata/mysql_store.h"
+#include "tests/support/cluster.h"
+
+namespace stockroom::bench {
+namespace {
+
+using testing::Client;
+using testing::Cluster;
+
+constexpr int kClients = 16;
+constexpr absl::Duration kRound = absl::Seconds(3);
+
+api::MysqlAddress AddressOf(testing::MariaDb& server) {
+  return {.port = server.port(),
+          .user = server.user(),
+          .password = server.password(),
+          .database = "stockroom"};
+}
+
+// Rows as the store would have written them, without their jobs and events.
+void Fill(testing::MariaDb& server, const testing::Catalogue& catalogue, uint64_t images) {
+  {
+    // Makes the tables.
+    Metrics metrics;
+    Check(api::OpenMysqlStore({.address = AddressOf(server)}, metrics).status(), "migrating");
+  }
+  std::vector<std::thread> threads;
+  for (uint64_t t = 0; t < 2; ++t) {
+    threads.emplace_back([&, t] {
+      auto db = api::MysqlConnection::Open(AddressOf(server), {.patience = absl::Minutes(10)});
+      Check(db.status(), "connecting");
+      constexpr uint64_t kTransaction = 2000;
+      for (uint64_t begin = t * kTransaction; begin < images; begin += 2 * kTransaction) {
+        Check((*db)->Begin(), "BEGIN");
+        for (uint64_t i = begin; i < std::min(images, begin + kTransaction); ++i) {
+          Check(api::InsertImageRow(**db, catalogue.At(i)), "INSERT");
+        }
+        Check((*db)->Commit(), "COMMIT");
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+double SecondsUntilReady(Cluster& cluster) {
+  const absl::Time start = absl::Now();
+  // Its patience is that of tests; a million images may take longer.
+  const absl::Status started = cluster.Start("api");
+  const std::string url = cluster.gateway() + "/readyz";
+  while (testing::Curl("--max-time 2 " + url).status != 200) {
+    if (!cluster.IsRunning("api")) Check(started, "the api");
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  return absl::ToDoubleSeconds(absl::Now() - start);
+}
+
+// Calls per second of all clients together. Ends the program if one fails.
+double Rate(std::vector<std::unique_ptr<Client>>& clients,
+            const std::function<absl::Status(Client&, uint64_t call)>& call) {
+  std::atomic<uint64_t> calls{0};
+  const absl::Time start = absl::Now();
+  const absl::Time end = start + kRound;
+  std::vector<std::thread> threads;
+  for (auto& client : clients) {
+    threads.emplace_back([&, c = client.get()] {
+      while (absl::Now() < end) Check(call(*c, calls++), "a call");
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return static_cast<double>(calls) / absl::ToDoubleSeconds(absl::Now() - start);
+}
+
+absl::Status Ping(Client& client, uint64_t) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+  v1::PingResponse response;
+  const grpc::Status status = client.system().Ping(&context, v1::PingRequest(), &response);
+  return status.ok() ? absl::OkStatus() : absl::UnavailableError(status.error_message());
+}
+
+void MeasureCalls(Cluster& cluster, const testing::Catalogue& catalogue, const Options& options,
+                  Report& report) {
+  std::vector<std::string> searches;
+  for (uint64_t n = 0; n < 5000; ++n) {
+    searches.push_back(catalogue.TwoWordsAndFilter(n, options.images).query);
+  }
+  const auto search = [&](bool ids_only) {
+    return [&, ids_only](Client& client, uint64_t call) {
+      v1::SearchImagesRequest request;
+      request.set_q(searches[call % searches.size()]);
+      request.set_page_size(20);
+      request.set_view(v1::FULL);
+      if (ids_only) request.set_ids_only(true);
+      return client.Search(request).status();
+    };
+  };
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<Client>(cluster.rpc_address()));
+  }
+  Rate(clients, search(false));  // warm-up
+  Rate(clients, Ping);
+  std::vector<double> ids;
+  std::vector<double> full;
+  std::vector<double> empty;
+  std::vector<double> ids_ratios;
+  std::vector<double> full_ratios;
+  for (int pair = 0; pair < options.pairs; ++pair) {
+    ids.push_back(Rate(clients, search(true)));
+    empty.push_back(Rate(clients, Ping));
+    full.push_back(Rate(clients, search(false)));
+    ids_ratios.push_back(ids.back() / empty.back());
+    full_ratios.push_back(full.back() / empty.back());
+  }
+  report.Figure("search_rpc_ids_per_s", SpreadOf(ids), "calls/s");
+  report.Figure("search_rpc_full_per_s", SpreadOf(full), "calls/s");
+  report.Figure("rpc_empty_16_per_s", SpreadOf(empty), "calls/s");
+  report.Ratio("search_rpc_ids_vs_empty", SpreadOf(ids_ratios));
+  report.Ratio("search_rpc_full_vs_empty", SpreadOf(full_ratios));
+}
+
+}  // namespace
+
+void MeasureServer(const testing::Catalogue& catalogue, const Options& options, Report& report) {
+  Cluster cluster({.workers = 1,
+                   .mariadb = true,
+                   .mariadb_flags = {"--innodb-buffer-pool-size=4G", "--innodb-log-file-size=1G"},
+                   .api_flags = {"--log.level=warning"}});
+  Fill(*cluster.mariadb(), catalogue, options.images);
+  Check(cluster.Start("fileserver"), "the file server");
+  // From nothing but the database: without search.folder there are no checkpoints.
+  std::vector<double> starts;
+  // The first is a warm-up: the server still writes out what it was filled with.
+  const int rounds = options.Runs("start") ? options.pairs + 1 : 1;
+  for (int round = 0; round < rounds; ++round) {
+    if (round > 0) cluster.Kill("api");
+    starts.push_back(SecondsUntilReady(cluster) * 1000);
+  }
+  if (options.Runs("start")) {
+    starts.erase(starts.begin());
+    report.Figure("start_mariadb_ms", SpreadOf(starts), "ms");
+  }
+  if (options.Runs("rpc")) MeasureCalls(cluster, catalogue, options, report);
+}
+
+}  // namespace stockroom::bench

@@ -1,0 +1,18 @@
+// Images as the bytes of messages: made once when an image is indexed, sent by every search that
+// finds it.
+#pragma once
+
+#include <cstdint>
+
+#include "services/api/domain/image.h"
+#include "services/api/domain/search_index.h"
+
+namespace stockroom::api {
+
+// Grows with every change of what WireOf makes: bytes of another version are made anew.
+inline constexpr uint32_t kWireVersion = 1;
+
+// A WireEncoder. Equal images give equal bytes.
+WireImage WireOf(const Image& image);
+
+}  // namespace stockroom::api

@@ -1,0 +1,336 @@
+#include "services/api/search/index_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
+#include "services/common/base/log.h"
+
+namespace stockroom::api {
+namespace {
+
+// Images counted before writers get their turn: about a millisecond.
+constexpr size_t kAtOnce = 512;
+
+std::string_view CameraOf(const Segment& segment, Doc doc) {
+  const OrdinalColumn& cameras = segment.ordinals(Ordinal::kCamera);
+  return cameras.value(cameras.At(doc));
+}
+
+}  // namespace
+
+std::vector<std::string> IndexWriter::Apply(std::vector<Image> changed,
+                                            const std::vector<std::string>& deleted) {
+  if (state_.loading) {
+    if (!deleted.empty()) {
+      Batch none;
+      SuggestSpellings({}, none, Publish(none, deleted));
+    }
+    return Load(changed);
+  }
+  const std::vector<Image> images = Sift(std::move(changed));
+  if (images.empty() && deleted.empty()) return {};
+  Batch batch = Prepare(images);
+  const Removed removed = Publish(batch, deleted);
+  Suggest(images, batch, removed);
+  std::vector<std::string> lost;
+  for (auto& [id, revision] : batch.lost) lost.push_back(std::move(id));
+  return lost;
+}
+
+std::vector<Image> IndexWriter::Sift(std::vector<Image> changed) const {
+  const std::shared_ptr<const Snapshot> now = state_.cell.Load();
+  std::vector<Image> images;
+  absl::flat_hash_map<std::string, size_t> place_of;
+  for (Image& image : changed) {
+    const auto [it, is_new] = place_of.try_emplace(image.id, images.size());
+    if (is_new) {
+      images.push_back(std::move(image));
+    } else if (image.revision >= images[it->second].revision) {
+      images[it->second] = std::move(image);
+    }
+  }
+  std::erase_if(images, [&](const Image& image) {
+    const std::optional<Snapshot::Place> place = now->Find(image.id);
+    if (!place) return false;
+    const DocumentView there = now->Read(*place);
+    return there.revision > image.revision ||
+           (there.revision == image.revision && there.content_hash == ContentHash(image));
+  });
+  return images;
+}
+
+std::optional<IndexWriter::Draft> IndexWriter::PrepareOne(const Image& image,
+                                                          SegmentBuilder& builder) const {
+  IndexedDocument document = DocumentOf(image);
+  if (state_.over_budget && (document.looks || document.pdq)) {
+    document.looks.reset();
+    document.pdq.reset();
+    state_.metrics.without_looks.Add();
+  }
+  const WireImage wire = encoder_ ? encoder_(image) : WireImage();
+  const absl::StatusOr<Locator> locator = state_.documents->Append(image, document, wire);
+  if (!locator.ok()) {
+    state_.metrics.lost.Add();
+    LogError("an image can not be searched: its document could not be stored",
+             {{"image", image.id}, {"error", locator.status()}});
+    return std::nullopt;
+  }
+  builder.Add(document, *locator);
+  return Draft{.image = 0,
+               .id = image.id,
+               .revision = image.revision,
+               .content_hash = state_.documents->files()->Read(*locator).content_hash,
+               .bucket = BucketOf(image.id),
+               .locator = *locator,
+               .doc = 0,
+               .is_ready = image.state == ImageState::kReady,
+               .pdq = document.pdq,
+               .words = std::move(document.words),
+               .camera = std::move(document.camera),
+               .before = std::nullopt};
+}
+
+IndexWriter::Batch IndexWriter::Prepare(const std::vector<Image>& images) const {
+  Batch batch;
+  SegmentBuilder builder;
+  for (size_t i = 0; i < images.size(); ++i) {
+    const Image& image = images[i];
+    std::optional<Draft> draft = PrepareOne(image, builder);
+    if (draft) {
+      draft->image = i;
+      batch.drafts.push_back(*std::move(draft));
+    } else {
+      batch.lost.emplace_back(image.id, image.revision);
+    }
+  }
+  Build(builder, batch);
+  return batch;
+}
+
+void IndexWriter::Build(SegmentBuilder& builder, Batch& batch) const {
+  if (batch.drafts.empty()) return;
+  std::vector<Doc> numbers;
+  batch.segment = builder.Build(&numbers);
+  const std::shared_ptr<const Snapshot> now = state_.cell.Load();
+  batch.version = now->version;
+  batch.places.reserve(batch.drafts.size());
+  for (size_t i = 0; i < batch.drafts.size(); ++i) {
+    Draft& draft = batch.drafts[i];
+    draft.doc = numbers[i];
+    batch.places.push_back(now->Find(draft.id));
+  }
+}
+
+IndexWriter::Removed IndexWriter::Publish(Batch& batch, const std::vector<std::string>& deleted) {
+  Removed removed;
+  SegmentState fresh;
+  if (batch.segment != nullptr) {
+    fresh = StateOf(batch.segment, DocBits(batch.segment->docs(), true));
+  }
+  MutexLock lock(state_.mu);
+  removed.from = state_.cell.Load();
+  const Snapshot& before = *removed.from;
+  std::shared_ptr<Snapshot> next = state_.Copy();
+  for (const std::string& id : deleted) {
+    state_.tombstones.Add(id);
+    const auto place = before.Find(id);
+    // The same id may be named twice.
+    if (place && next->segments[place->segment].live.Test(place->doc)) {
+      state_.LeaveCluster(TakeOut(*place, before, *next));
+      removed.places.push_back(*place);
+    }
+  }
+  for (const auto& [id, revision] : batch.lost) {
+    const auto place = before.Find(id);
+    if (place && next->segments[place->segment].live.Test(place->doc) &&
+        before.Read(*place).revision < revision) {
+      state_.LeaveCluster(TakeOut(*place, before, *next));
+      removed.places.push_back(*place);
+    }
+  }
+  for (size_t i = 0; i < batch.drafts.size(); ++i) {
+    Draft& draft = batch.drafts[i];
+    const auto place = batch.version == before.version ? batch.places[i] : before.Find(draft.id);
+    if (!state_.tombstones.Has(draft.id) && Replace(draft, place, before, *next, fresh)) {
+      continue;
+    }
+    fresh.live.Clear(draft.doc);
+    fresh.ready.Clear(draft.doc);
+    fresh.open.Clear(draft.doc);
+    state_.documents->Release(draft.locator);
+    draft.is_ready = false;
+  }
+  if (batch.segment != nullptr) next->segments.push_back(std::move(fresh));
+  state_.Publish(std::move(next));
+  return removed;
+}
+
+bool IndexWriter::Replace(Draft& draft, std::optional<Snapshot::Place> place,
+                          const Snapshot& before, Snapshot& next, SegmentState& fresh) {
+  uint32_t cluster = 0;
+  if (place) {
+    const SegmentState& old = before.segments[place->segment];
+    const DocumentView there = before.Read(*place);
+    if (there.revision > draft.revision ||
+        (there.revision == draft.revision && there.content_hash == draft.content_hash)) {
+      return false;
+    }
+    fresh.loose->popularity[draft.doc] = old.loose->popularity[place->doc].load();
+    const uint32_t left = TakeOut(*place, before, next);
+    draft.before = place;
+    if (draft.pdq && PdqOf(*old.segment, place->doc) == draft.pdq) {
+      cluster = left;
+      fresh.loose->cluster[draft.doc] = cluster;
+    } else {
+      state_.LeaveCluster(left);
+    }
+  }
+  if (draft.pdq && cluster == 0) state_.unclustered[fresh.segment.get()].push_back(draft.doc);
+  IndexSum& sum = state_.sums[draft.bucket];
+  ++sum.images;
+  sum.sum += draft.content_hash;
+  return true;
+}
+
+uint32_t IndexWriter::TakeOut(Snapshot::Place place, const Snapshot& before, Snapshot& next) {
+  const SegmentState& old = before.segments[place.segment];
+  IndexSum& sum = state_.sums[BucketOf(old.segment->id(place.doc))];
+  --sum.images;
+  sum.sum -= before.Read(place).content_hash;
+  SegmentState& state = next.segments[place.segment];
+  state.live.Clear(place.doc);
+  state.ready.Clear(place.doc);
+  state.open.Clear(place.doc);
+  state_.documents->Release(old.segment->locator(place.doc));
+  return old.loose->cluster[place.doc];
+}
+
+std::vector<std::string> IndexWriter::Load(const std::vector<Image>& images) {
+  std::unique_ptr<Block> block;
+  {
+    MutexLock lock(blocks_mu_);
+    if (!blocks_.empty()) {
+      block = std::move(blocks_.back());
+      blocks_.pop_back();
+    }
+  }
+  if (block == nullptr) block = std::make_unique<Block>();
+  std::vector<std::string> lost;
+  for (const Image& image : images) {
+    const size_t id = absl::Hash<std::string>()(image.id);
+    if (block->ids.contains(id)) {
+      PublishBlock(*block);
+      *block = Block();
+    }
+    block->ids.insert(id);
+    std::optional<Draft> draft = PrepareOne(image, block->builder);
+    if (!draft) {
+      block->batch.lost.emplace_back(image.id, image.revision);
+      lost.push_back(image.id);
+      continue;
+    }
+    draft->words = {};
+    draft->image = block->spellings.size();
+    if (draft->is_ready) {
+      Suggestions::Entry spellings = Suggestions::SpellingsOf(image);
+      if (!spellings.keys.empty()) block->spellings.push_back(std::move(spellings));
+    }
+    // Without any it names none, or the next one's.
+    draft->has_spellings = block->spellings.size() > draft->image;
+    block->batch.drafts.push_back(*std::move(draft));
+  }
+  if (block->batch.drafts.size() >= block_) {
+    PublishBlock(*block);
+    return lost;
+  }
+  MutexLock lock(blocks_mu_);
+  blocks_.push_back(std::move(block));
+  return lost;
+}
+
+void IndexWriter::PublishBlock(Block& block) {
+  Build(block.builder, block.batch);
+  const Removed removed = Publish(block.batch, {});
+  SuggestSpellings(block.spellings, block.batch, removed);
+}
+
+void IndexWriter::FinishLoading() {
+  MutexLock lock(blocks_mu_);
+  for (const std::unique_ptr<Block>& block : blocks_) PublishBlock(*block);
+  blocks_.clear();
+  state_.suggestions->Recount(*state_.cell.Load());
+  state_.metrics.terms.Set(static_cast<int64_t>(state_.suggestions->terms()));
+}
+
+void IndexWriter::SuggestSpellings(const std::vector<Suggestions::Entry>& spellings,
+                                   const Batch& batch, const Removed& removed) const {
+  std::vector<Suggestions::Entry> added;
+  std::vector<Suggestions::Entry> gone;
+  const auto take_out = [&](const Suggestions::Shown& old) {
+    Suggestions::Entry entry = Suggestions::SpellingsOf(old.image);
+    if (!entry.keys.empty()) gone.push_back(std::move(entry));
+  };
+  for (const Draft& draft : batch.drafts) {
+    if (draft.is_ready && draft.has_spellings) added.push_back(spellings[draft.image]);
+    if (draft.before) WithOld(removed, *draft.before, take_out);
+  }
+  for (const Snapshot::Place& place : removed.places) WithOld(removed, place, take_out);
+  if (!added.empty() || !gone.empty()) state_.suggestions->Apply(added, gone);
+}
+
+bool IndexWriter::WithOld(const Removed& removed, Snapshot::Place place,
+                          absl::FunctionRef<void(const Suggestions::Shown&)> use) {
+  const SegmentState& state = removed.from->segments[place.segment];
+  if (!state.ready.Test(place.doc)) return false;
+  const DocumentView there = removed.from->Read(place);
+  const absl::StatusOr<Image> image = DecodeImage(there.image);
+  // What the file does not hold any more stays counted until the index is rebuilt.
+  if (!image.ok()) return false;
+  use(Suggestions::Shown{*image, there.words, CameraOf(*state.segment, place.doc)});
+  return true;
+}
+
+void IndexWriter::Suggest(const std::vector<Image>& images, const Batch& batch,
+                          const Removed& removed) const {
+  std::vector<Suggestions::Entry> added;
+  std::vector<Suggestions::Entry> gone;
+  const auto take_out = [&](const Suggestions::Shown& old) {
+    gone.push_back(Suggestions::EntryOf(old.image, old.words, old.camera));
+  };
+  for (const Draft& draft : batch.drafts) {
+    if (!draft.is_ready) {
+      if (draft.before) WithOld(removed, *draft.before, take_out);
+      continue;
+    }
+    const Suggestions::Shown shown{images[draft.image], draft.words, draft.camera};
+    const bool is_replaced =
+        draft.before && WithOld(removed, *draft.before, [&](const Suggestions::Shown& old) {
+          Suggestions::AppendChange(old, shown, added, gone);
+        });
+    if (!is_replaced) added.push_back(Suggestions::EntryOf(shown.image, shown.words, shown.camera));
+  }
+  for (const Snapshot::Place& place : removed.places) WithOld(removed, place, take_out);
+  if (added.empty() && gone.empty()) return;
+  state_.suggestions->Apply(added, gone);
+  state_.metrics.terms.Set(static_cast<int64_t>(state_.suggestions->terms()));
+}
+
+void IndexWriter::SetPopularity(const std::vector<std::pair<std::string, uint32_t>>& counts) {
+  for (size_t begin = 0; begin < counts.size(); begin += kAtOnce) {
+    // Not while a snapshot is made: what replaces a document takes its counts along.
+    MutexLock lock(state_.mu);
+    const std::shared_ptr<const Snapshot> now = state_.cell.Load();
+    for (size_t i = begin; i < std::min(counts.size(), begin + kAtOnce); ++i) {
+      const auto& [id, count] = counts[i];
+      if (const auto place = now->Find(id)) {
+        const SegmentState& state = now->segments[place->segment];
+        state.loose->popularity[place->doc] = count;
+        state_.Touch(state.segment.get(), place->doc);
+      }
+    }
+  }
+}
+
+}  // namespace stockroom::api

@@ -1,0 +1,121 @@
+// Lists of tags by document, against the postings that they are made of.
+#include "services/api/search/exec/tag_lists.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "services/api/domain/validation.h"
+
+namespace stockroom::api {
+namespace {
+
+using testing::ElementsAreArray;
+
+std::string TagOf(uint32_t number) {
+  char text[16];
+  std::snprintf(text, sizeof(text), "t%06u", number);
+  return text;
+}
+
+class TagListsTest : public testing::Test {
+ protected:
+  // `tags`: numbers, ascending.
+  void Add(std::vector<uint32_t> tags) {
+    IndexedDocument document;
+    // Newest first.
+    document.created_us = -static_cast<int64_t>(documents_.size());
+    document.id = std::to_string(documents_.size());
+    for (const uint32_t tag : tags) {
+      document.terms.push_back({TagOf(tag), static_cast<Payload>(kWholeTag | 4)});
+    }
+    // A word that is no tag.
+    document.terms.push_back({"word", 1});
+    builder_.Add(document, 0);
+    documents_.push_back(std::move(tags));
+  }
+
+  // Tags have the numbers that they were added with: `most` or fewer, all of which somebody has.
+  void Expect(uint32_t most, uint32_t columns) {
+    const std::shared_ptr<const Segment> segment = builder_.Build();
+    std::vector<TermOrd> terms;
+    for (uint32_t tag = 0; tag < most; ++tag) terms.push_back(segment->FindTerm(TagOf(tag)));
+    const TagLists lists(*segment, terms, columns);
+    for (Doc doc = 0; doc < segment->docs(); ++doc) {
+      std::vector<uint32_t> found;
+      for (uint32_t n = 0; n < columns; ++n) {
+        if ((lists.bits()[size_t{doc / 64} * columns + n] >> (doc % 64) & 1) != 0) {
+          found.push_back(n);
+        }
+      }
+      lists.ForEach(doc, 0xffffffff, [&](uint32_t number) { found.push_back(number); });
+      ASSERT_THAT(found, ElementsAreArray(documents_[doc])) << doc;
+      // Up to any of them.
+      const uint32_t end = found.empty() ? 0 : found[doc % found.size()];
+      std::vector<uint32_t> before;
+      lists.ForEach(doc, end, [&](uint32_t number) { before.push_back(number); });
+      for (const uint32_t number : before) ASSERT_LT(number, end);
+      ASSERT_EQ(before.size(), std::max<std::ptrdiff_t>(
+                                   0, std::lower_bound(found.begin(), found.end(), end) -
+                                          std::lower_bound(found.begin(), found.end(), columns)));
+    }
+  }
+
+  SegmentBuilder builder_;
+  std::vector<std::vector<uint32_t>> documents_;
+};
+
+TEST_F(TagListsTest, HoldTheTagsOfEachDocument) {
+  constexpr uint32_t kTags = 70'000;
+  std::mt19937 random(20261122);
+  std::vector<uint32_t> all(kTags);
+  for (uint32_t tag = 0; tag < kTags; ++tag) all[tag] = tag;
+  // Somebody has each; and all kinds of numbers are in one list, up to as many as there may be.
+  for (uint32_t tag = 0; tag < kTags; tag += kMaxTags) {
+    Add({all.begin() + tag, all.begin() + std::min(kTags, tag + uint32_t{kMaxTags})});
+  }
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<uint32_t> tags;
+    const uint32_t below = std::vector<uint32_t>{40, 300, 5000, kTags}[random() % 4];
+    for (size_t n = random() % 4 == 0 ? kMaxTags : random() % 20; n > 0; --n) {
+      tags.push_back(static_cast<uint32_t>(random() % below));
+    }
+    std::sort(tags.begin(), tags.end());
+    tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+    Add(std::move(tags));
+  }
+  Expect(kTags, 64);
+}
+
+TEST_F(TagListsTest, GoOnInTheNextChunk) {
+  for (uint32_t i = 0; i < kChunkDocs + 70; ++i) Add({i % 3, 3 + i % 500});
+  Expect(503, 8);
+}
+
+TEST_F(TagListsTest, MayBeEmpty) {
+  Expect(0, 0);
+  Add({});
+  Add({0});
+  Expect(1, 8);
+}
+
+TEST_F(TagListsTest, OfMoreTagsThanThereMayBeTheFirstAreKept) {
+  std::vector<uint32_t> many(2000);
+  for (uint32_t tag = 0; tag < many.size(); ++tag) many[tag] = tag;
+  for (int i = 0; i < 130; ++i) Add(many);
+  const std::shared_ptr<const Segment> segment = builder_.Build();
+  std::vector<TermOrd> terms;
+  for (const uint32_t tag : many) terms.push_back(segment->FindTerm(TagOf(tag)));
+  const TagLists lists(*segment, terms, 64);
+  for (Doc doc = 0; doc < segment->docs(); ++doc) {
+    uint32_t next = 64;
+    lists.ForEach(doc, 0xffffffff, [&](uint32_t number) { ASSERT_EQ(number, next++); });
+    EXPECT_GT(next, 64 + kMaxTags);
+  }
+}
+
+}  // namespace
+}  // namespace stockroom::api
