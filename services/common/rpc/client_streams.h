@@ -30,6 +30,12 @@ namespace stockroom::rpc {
 template <typename Response, typename Request, typename Start>
 void CallUnary(const CallContext& call, Request request, Start start,
                absl::AnyInvocable<void(absl::StatusOr<Response>)> done) {
+  // Not begun if it is in vain: a near server's answer can come before gRPC's timer, which counts
+  // whole milliseconds.
+  if (absl::Status in_vain = call.Check(); !in_vain.ok()) {
+    done(std::move(in_vain));
+    return;
+  }
   struct State {
     grpc::ClientContext context;
     Request request;
