@@ -5,11 +5,9 @@
 #include <simdjson.h>
 
 #include <bit>
-#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-#include <system_error>
 
 namespace stockroom::api {
 namespace {
@@ -36,61 +34,9 @@ constexpr char kBoolTag = TagOf(Value::kBoolValueFieldNumber, WireFormatLite::WI
 constexpr char kStructTag = TagOf(Value::kStructValueFieldNumber, kText);
 constexpr char kListTag = TagOf(Value::kListValueFieldNumber, kText);
 
-// What both ways of reading write with.
-class Output {
+class Writer {
  public:
-  explicit Output(std::string& out) : out_(out) {}
-
- protected:
-  // The length comes later; that of most takes a single byte.
-  size_t Open(char tag) {
-    out_ += tag;
-    out_ += '\0';
-    return out_.size();
-  }
-  void Close(size_t begin) {
-    size_t size = out_.size() - begin;
-    if (size < 0x80) {
-      out_[begin - 1] = static_cast<char>(size);
-      return;
-    }
-    char length[10];
-    const size_t bytes = Varint(size, length);
-    out_.insert(begin, bytes - 1, '\0');
-    std::memcpy(out_.data() + begin - 1, length, bytes);
-  }
-  static size_t Varint(size_t value, char* to) {
-    size_t bytes = 0;
-    for (; value >= 0x80; value >>= 7) to[bytes++] = static_cast<char>(value | 0x80);
-    to[bytes++] = static_cast<char>(value);
-    return bytes;
-  }
-  void Text(char tag, std::string_view text) {
-    char head[11] = {tag};
-    out_.append(head, 1 + Varint(text.size(), head + 1));
-    out_.append(text);
-  }
-  void Number(double number) {
-    static_assert(std::endian::native == std::endian::little);
-    char bytes[9] = {kNumberTag};
-    std::memcpy(bytes + 1, &number, sizeof(number));
-    out_.append(bytes, sizeof(bytes));
-  }
-  void Bool(bool value) {
-    out_ += kBoolTag;
-    out_ += static_cast<char>(value ? 1 : 0);
-  }
-  void Null() {
-    out_ += kNullTag;
-    out_ += '\0';
-  }
-
-  std::string& out_;
-};
-
-class Writer : private Output {
- public:
-  using Output::Output;
+  explicit Writer(std::string& out) : out_(out) {}
 
   // False: too deep.
   bool Entry(std::string_view key, simdjson::dom::element value, int level) {
@@ -150,141 +96,51 @@ class Writer : private Output {
     }
     return false;
   }
-};
 
-// Writes while it reads, for results as the processors write them: without white space, escapes or
-// letters beyond ASCII. Of anything else it says that it does not know, also of what is no JSON. A
-// tree first takes five times as long, and every image that is indexed goes through here.
-class Transcriber : private Output {
- public:
-  Transcriber(std::string_view text, std::string& out) : Output(out), text_(text) {}
-
-  // False: unknown, and part of it may be written.
-  bool Entry(std::string_view key) {
-    const size_t entry = Open(kFieldsTag);
-    Text(kKeyTag, key);
-    const size_t value = Open(kValueTag);
-    if (Next() != '{' || !Object(0) || at_ != text_.size()) return false;
-    Close(value);
-    Close(entry);
-    return true;
+  // The length comes later; that of most takes a single byte.
+  size_t Open(char tag) {
+    out_ += tag;
+    out_ += '\0';
+    return out_.size();
   }
-
- private:
-  // So many digits are exact in a double.
-  static constexpr size_t kExactDigits = 15;
-
-  char Next() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  bool Take(char c) {
-    if (Next() != c) return false;
-    ++at_;
-    return true;
-  }
-  bool TakeWord(std::string_view word) {
-    if (text_.substr(at_, word.size()) != word) return false;
-    at_ += word.size();
-    return true;
-  }
-  bool TakeText(std::string_view& text) {
-    if (!Take('"')) return false;
-    const size_t begin = at_;
-    for (; at_ < text_.size(); ++at_) {
-      const char c = text_[at_];
-      if (c == '"') {
-        text = text_.substr(begin, at_++ - begin);
-        return true;
-      }
-      // Of the control characters and, as it is signed, beyond ASCII.
-      if (c < ' ' || c == '\\') return false;
+  void Close(size_t begin) {
+    size_t size = out_.size() - begin;
+    if (size < 0x80) {
+      out_[begin - 1] = static_cast<char>(size);
+      return;
     }
-    return false;
+    char length[10];
+    const size_t bytes = Varint(size, length);
+    out_.insert(begin, bytes - 1, '\0');
+    std::memcpy(out_.data() + begin - 1, length, bytes);
   }
-  size_t TakeDigits() {
-    const size_t begin = at_;
-    while (Next() >= '0' && Next() <= '9') ++at_;
-    return at_ - begin;
+  static size_t Varint(size_t value, char* to) {
+    size_t bytes = 0;
+    for (; value >= 0x80; value >>= 7) to[bytes++] = static_cast<char>(value | 0x80);
+    to[bytes++] = static_cast<char>(value);
+    return bytes;
   }
-  bool PutNumber() {
-    const size_t begin = at_;
-    const bool negative = Take('-');
-    const size_t first = at_;
-    const size_t digits = TakeDigits();
-    if (digits == 0 || digits > kExactDigits || (digits > 1 && text_[first] == '0')) return false;
-    if (Next() != '.' && Next() != 'e' && Next() != 'E') {
-      int64_t number = 0;
-      for (size_t i = first; i < at_; ++i) number = number * 10 + (text_[i] - '0');
-      Number(static_cast<double>(negative ? -number : number));
-      return true;
-    }
-    if (Take('.') && TakeDigits() == 0) return false;
-    if (Take('e') || Take('E')) {
-      if (!Take('+')) Take('-');
-      if (TakeDigits() == 0) return false;
-    }
-    double number = 0;
-    const char* const end = text_.data() + at_;
-    const auto [stop, error] = std::from_chars(text_.data() + begin, end, number);
-    if (error != std::errc() || stop != end) return false;
-    Number(number);
-    return true;
+  void Text(char tag, std::string_view text) {
+    char head[11] = {tag};
+    out_.append(head, 1 + Varint(text.size(), head + 1));
+    out_.append(text);
   }
-  bool Object(int level) {
-    ++at_;
-    const size_t begin = Open(kStructTag);
-    for (bool first = true; !Take('}'); first = false) {
-      std::string_view key;
-      if ((!first && !Take(',')) || !TakeText(key) || !Take(':')) return false;
-      const size_t entry = Open(kFieldsTag);
-      Text(kKeyTag, key);
-      const size_t value = Open(kValueTag);
-      if (!Value(level + 1)) return false;
-      Close(value);
-      Close(entry);
-    }
-    Close(begin);
-    return true;
+  void Number(double number) {
+    static_assert(std::endian::native == std::endian::little);
+    char bytes[9] = {kNumberTag};
+    std::memcpy(bytes + 1, &number, sizeof(number));
+    out_.append(bytes, sizeof(bytes));
   }
-  bool List(int level) {
-    ++at_;
-    const size_t begin = Open(kListTag);
-    for (bool first = true; !Take(']'); first = false) {
-      if (!first && !Take(',')) return false;
-      const size_t one = Open(kValuesTag);
-      if (!Value(level + 1)) return false;
-      Close(one);
-    }
-    Close(begin);
-    return true;
+  void Bool(bool value) {
+    out_ += kBoolTag;
+    out_ += static_cast<char>(value ? 1 : 0);
   }
-  bool Value(int level) {
-    if (kDeepestAnalysis < level) return false;
-    switch (Next()) {
-      case '{':
-        return Object(level);
-      case '[':
-        return List(level);
-      case '"': {
-        std::string_view text;
-        if (!TakeText(text)) return false;
-        Text(kStringTag, text);
-        return true;
-      }
-      case 't':
-        Bool(true);
-        return TakeWord("true");
-      case 'f':
-        Bool(false);
-        return TakeWord("false");
-      case 'n':
-        Null();
-        return TakeWord("null");
-      default:
-        return PutNumber();
-    }
+  void Null() {
+    out_ += kNullTag;
+    out_ += '\0';
   }
 
-  const std::string_view text_;
-  size_t at_ = 0;
+  std::string& out_;
 };
 
 // False if it is no JSON object. Valid until the thread parses the next.
@@ -298,9 +154,6 @@ bool ParseObject(const std::string& text, simdjson::dom::element& root) {
 bool AppendAnalysisBytes(const std::map<std::string, std::string>& analysis, std::string& bytes) {
   Writer writer(bytes);
   for (const auto& [name, text] : analysis) {
-    const size_t before = bytes.size();
-    if (Transcriber(text, bytes).Entry(name)) continue;
-    bytes.resize(before);
     simdjson::dom::element root;
     if (!ParseObject(text, root) || !writer.Entry(name, root, 0)) return false;
   }
