@@ -95,16 +95,17 @@ absl::StatusOr<OpenedBackend> OpenMirror(const Options& options, Metrics& metric
   SR_ASSIGN_OR_RETURN(OpenedBackend opened, OpenS3(options, metrics));
   opened.remote = std::move(opened.blobs);
   SR_ASSIGN_OR_RETURN(std::unique_ptr<LocalDisk> disk, OpenDisk(options, metrics));
-  SR_ASSIGN_OR_RETURN(std::unique_ptr<MirrorBackend> mirror,
-                      MirrorBackend::Open(PosixEnv(), *disk, *disk, *opened.remote,
-                                          {.backlog = {.directory = options.data_dir + "/mirror",
-                                                       .max_entries = options.mirror_max_backlog,
-                                                       .remote = options.s3_url},
-                                           .wait = options.mirror_wait,
-                                           .wait_timeout = options.mirror_wait_timeout,
-                                           .threads = static_cast<int>(options.mirror_threads),
-                                           .compare_period = options.mirror_compare_period},
-                                          metrics));
+  SR_ASSIGN_OR_RETURN(
+      std::unique_ptr<MirrorBackend> mirror,
+      MirrorBackend::Open(PosixEnv(), disk->directory_syncs(), *disk, *disk, *opened.remote,
+                          {.backlog = {.directory = options.data_dir + "/mirror",
+                                       .max_entries = options.mirror_max_backlog,
+                                       .remote = options.s3_url},
+                           .wait = options.mirror_wait,
+                           .wait_timeout = options.mirror_wait_timeout,
+                           .threads = static_cast<int>(options.mirror_threads),
+                           .compare_period = options.mirror_compare_period},
+                          metrics));
   opened.scrubbed = disk.get();
   DirectorySyncs& syncs = disk->directory_syncs();
   opened.local = std::move(disk);

@@ -8,8 +8,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
+#include "tests/support/await.h"
 #include "tests/support/cluster.h"
 
 namespace stockroom::testing {
@@ -60,13 +60,12 @@ class CareE2e : public ::testing::Test {
   // Starts a pass and waits until it is over.
   json Scrub() {
     EXPECT_EQ(Admin("scrub --now").Lines("scrub").size(), 1u);
-    for (const absl::Time until = absl::Now() + absl::Seconds(60); absl::Now() < until;) {
-      const json scrub = Admin("scrub").Lines("scrub").at(0);
-      if (scrub["state"] != "running") return scrub;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    ADD_FAILURE() << "the scrub does not end";
-    return {};
+    json scrub;
+    Await("the end of the scrub", [&] {
+      scrub = Admin("scrub").Lines("scrub").at(0);
+      return scrub["state"] != "running";
+    });
+    return scrub;
   }
   v1::Image Upload(uint32_t seed) {
     v1::UploadHeader header;
@@ -212,14 +211,10 @@ TEST_F(CareE2e, ABackupComesBackInAnotherCluster) {
   Client client(fresh.rpc_address());
   v1::SearchImagesRequest all;
   all.set_exact_total(true);
-  for (const absl::Time until = absl::Now() + absl::Seconds(20); absl::Now() < until;) {
+  Await("all five images in the index", [&] {
     const auto found = client.Search(all);
-    if (found.ok() && found->total() == 5) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  const auto found = client.Search(all);
-  ASSERT_TRUE(found.ok()) << found.status();
-  EXPECT_EQ(found->total(), 5);
+    return found.ok() && found->total() == 5;
+  });
   // And renditions are made anew.
   EXPECT_EQ(Curl("'" + fresh.gateway() + "/i/" + last.id() + "/fit=200x0.png'").status, 200);
   EXPECT_EQ(Admin(fresh, "fsck --full").code, 0);

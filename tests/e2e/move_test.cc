@@ -12,10 +12,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
 #include "services/common/blobs/blocking.h"
 #include "services/common/blobs/remote_blob_client.h"
+#include "tests/support/await.h"
 #include "tests/support/ports.h"
 #include "tests/support/s3rver.h"
 #include "tests/support/temp_folder.h"
@@ -91,14 +91,12 @@ class FileServer {
     return Http("/metrics").second.find("\n" + line + "\n") != std::string::npos;
   }
   void Await(const std::function<bool()>& condition) const {
-    for (const absl::Time until = absl::Now() + absl::Seconds(120); absl::Now() < until;) {
-      if (condition()) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
+    testing::Await("the file server's work", condition);
+    if (!::testing::Test::HasFatalFailure()) return;
     std::ifstream in(folder_ + "/log");
     std::stringstream log;
     log << in.rdbuf();
-    ADD_FAILURE() << "nothing comes of it: " << log.str();
+    ADD_FAILURE() << log.str();
   }
   RemoteBlobClient& blobs() { return blobs_; }
 

@@ -56,7 +56,7 @@ HttpRequest Client::Sign(const Call& call) {
   // libcurl makes Host of the URL, which is the same one.
   request.headers.erase(request.headers.begin());
   return {.method = call.method,
-          .url = options_.address.origin() + UriEncode(call.path, true) +
+          .url = options_.address.origin() + PercentEncode(call.path, "/") +
                  (query.empty() ? "" : "?" + query),
           .headers = std::move(request.headers),
           .body = call.body,
@@ -232,7 +232,7 @@ std::string Client::Presign(std::string_view method, const std::string& key, Fie
                         .query = std::move(query),
                         .headers = {{"host", address.host()}}};
   request.headers.insert(request.headers.end(), headers.begin(), headers.end());
-  const std::string path = UriEncode(request.path, true);
+  const std::string path = PercentEncode(request.path, "/");
   return address.origin() + path + "?" +
          PresignedQuery(std::move(request), kUnsignedPayload, credentials_.Get(),
                         {.region = options_.region}, clock_.Now(), lasts);

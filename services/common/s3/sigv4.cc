@@ -47,15 +47,11 @@ std::string ScopeText(const Scope& scope, absl::Time time) {
 
 }  // namespace
 
-std::string UriEncode(std::string_view text, bool keep_slash) {
-  return PercentEncode(text, keep_slash ? "/" : "");
-}
-
 std::string CanonicalQuery(const Fields& query) {
   Fields encoded;
   encoded.reserve(query.size());
   for (const auto& [name, value] : query) {
-    encoded.emplace_back(UriEncode(name, false), UriEncode(value, false));
+    encoded.emplace_back(PercentEncode(name), PercentEncode(value));
   }
   std::sort(encoded.begin(), encoded.end());
   std::string text;
@@ -66,7 +62,7 @@ std::string CanonicalQuery(const Fields& query) {
 }
 
 std::string CanonicalRequest(const RequestToSign& request, std::string_view payload) {
-  std::string text = absl::StrCat(request.method, "\n", UriEncode(request.path, true), "\n",
+  std::string text = absl::StrCat(request.method, "\n", PercentEncode(request.path, "/"), "\n",
                                   CanonicalQuery(request.query), "\n");
   for (const auto& [name, value] : CanonicalHeaders(request.headers)) {
     absl::StrAppend(&text, name, ":", value, "\n");

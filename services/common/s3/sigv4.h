@@ -44,9 +44,6 @@ struct RequestToSign {
   Fields headers;          // all are signed; must hold Host
 };
 
-// Percent-encodes every byte but A-Z a-z 0-9 - . _ ~ with upper-case digits; '/' stays if asked.
-std::string UriEncode(std::string_view text, bool keep_slash);
-
 // name=value&name=value, encoded and in the order of the encoded names, then values.
 std::string CanonicalQuery(const Fields& query);
 

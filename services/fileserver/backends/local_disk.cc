@@ -21,12 +21,6 @@ constexpr int kRaceAttempts = 5;
 
 std::string ShardName(const Digest& digest) { return digest.hex().substr(0, 2); }
 
-std::string ParentOf(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 // Makes `path` and its parents; every one of them durable in its own parent, also those that a
 // start which crashed has made but not synced.
 absl::Status EnsureDurablePath(Env& env, const std::string& path) {
@@ -34,7 +28,7 @@ absl::Status EnsureDurablePath(Env& env, const std::string& path) {
     const std::string prefix = path.substr(0, end);
     if (!prefix.empty() && prefix.back() != '/' && prefix != "." && prefix != "..") {
       SR_RETURN_IF_ERROR(EnsureDirectory(env, prefix));
-      const absl::Status synced = env.SyncDirectory(ParentOf(prefix));
+      const absl::Status synced = SyncParent(env, prefix);
       // A parent that we may not even open is not one that we have just written to.
       if (!synced.ok() && !absl::IsPermissionDenied(synced)) return synced;
     }

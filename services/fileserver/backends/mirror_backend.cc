@@ -50,15 +50,13 @@ class MirrorBackend::Sink final : public BlobSink {
   const std::unique_ptr<BlobSink> local_;
 };
 
-absl::StatusOr<std::unique_ptr<MirrorBackend>> MirrorBackend::Open(Env& env, BlobBackend& local,
-                                                                   CareBackend& care,
-                                                                   BlobBackend& remote,
-                                                                   const Options& options,
-                                                                   Metrics& metrics) {
+absl::StatusOr<std::unique_ptr<MirrorBackend>> MirrorBackend::Open(
+    Env& env, DirectorySyncs& syncs, BlobBackend& local, CareBackend& care, BlobBackend& remote,
+    const Options& options, Metrics& metrics) {
   MirrorBacklog::Options notes = options.backlog;
   notes.is_here = [&care](const Digest& digest) { return care.StampBlob(digest).ok(); };
   SR_ASSIGN_OR_RETURN(std::unique_ptr<MirrorBacklog> backlog,
-                      MirrorBacklog::Open(env, notes, metrics));
+                      MirrorBacklog::Open(env, syncs, notes, metrics));
   std::unique_ptr<MirrorBackend> mirror(
       new MirrorBackend(local, care, remote, options, std::move(backlog), metrics));
   mirror->Start();

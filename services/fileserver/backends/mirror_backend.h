@@ -1,4 +1,4 @@
-// BlobBackend on a local disk with a second copy of every original in S3. docs/adr/028.
+// BlobBackend on a local disk with a second copy of every original in S3. docs/adr/029.
 //
 // The local disk is the store: it acknowledges (once synced), serves, keeps the touch times, is
 // listed and collected, and holds renditions and direct uploads. S3 follows, out of a backlog that
@@ -7,8 +7,7 @@
 //
 // What must hold:
 //   1. An acknowledged original that S3 lacks has an entry, or `compared` is not there: the entry
-//   is
-//      durable before the local copy gets its name.
+//      is durable before the local copy gets its name.
 //   2. Nothing is deleted in S3 but what was deleted here, durably and by its stamp, and was not
 //      written since: a mark that says so is durable before the deletion here, an entry of a write
 //      outweighs it, and one digest is dealt with by one thread at a time. What only S3 has is
@@ -49,9 +48,11 @@ class MirrorBackend final : public BlobBackend, public CareBackend {
     // Both are compared as a whole at least so often; 0: only when it has to be.
     absl::Duration compare_period = absl::Hours(24 * 7);
   };
-  // All must outlive it; `local` and `care` are one. Errors of MirrorBacklog::Open.
-  static absl::StatusOr<std::unique_ptr<MirrorBackend>> Open(Env& env, BlobBackend& local,
-                                                             CareBackend& care, BlobBackend& remote,
+  // All must outlive it; `local` and `care` are one, and `syncs` are its. Errors of
+  // MirrorBacklog::Open.
+  static absl::StatusOr<std::unique_ptr<MirrorBackend>> Open(Env& env, DirectorySyncs& syncs,
+                                                             BlobBackend& local, CareBackend& care,
+                                                             BlobBackend& remote,
                                                              const Options& options,
                                                              Metrics& metrics);
   // Ends what is under way at its next piece.

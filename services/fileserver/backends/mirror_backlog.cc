@@ -35,17 +35,19 @@ absl::Status NoRoom() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<MirrorBacklog>> MirrorBacklog::Open(Env& env, const Options& options,
+absl::StatusOr<std::unique_ptr<MirrorBacklog>> MirrorBacklog::Open(Env& env, DirectorySyncs& syncs,
+                                                                   const Options& options,
                                                                    Metrics& metrics) {
-  std::unique_ptr<MirrorBacklog> backlog(new MirrorBacklog(env, options, metrics));
+  std::unique_ptr<MirrorBacklog> backlog(new MirrorBacklog(env, syncs, options, metrics));
   SR_RETURN_IF_ERROR(backlog->Load());
   return backlog;
 }
 
-MirrorBacklog::MirrorBacklog(Env& env, const Options& options, Metrics& metrics)
+MirrorBacklog::MirrorBacklog(Env& env, DirectorySyncs& syncs, const Options& options,
+                             Metrics& metrics)
     : env_(env),
+      syncs_(syncs),
       options_(options),
-      syncs_(env, metrics),
       depth_gauge_(metrics.GetGauge("stockroom_fileserver_mirror_backlog",
                                     "Originals that wait to be brought to S3, deleted there, or "
                                     "brought back.")),
@@ -62,9 +64,7 @@ MirrorBacklog::MirrorBacklog(Env& env, const Options& options, Metrics& metrics)
 
 absl::Status MirrorBacklog::Load() {
   SR_RETURN_IF_ERROR(EnsureDirectory(env_, options_.directory));
-  const size_t slash = options_.directory.find_last_of('/');
-  SR_RETURN_IF_ERROR(
-      env_.SyncDirectory(slash == std::string::npos ? "." : options_.directory.substr(0, slash)));
+  SR_RETURN_IF_ERROR(SyncParent(env_, options_.directory));
   SR_ASSIGN_OR_RETURN(const std::vector<std::string> names, env_.List(options_.directory));
   const absl::Duration now = options_.steady();
   const absl::StatusOr<std::string> compared =

@@ -54,7 +54,10 @@ class MirrorBacklog {
     // Null: it has none of those that are gone.
     std::function<bool(const Digest&)> is_here;
   };
-  static absl::StatusOr<std::unique_ptr<MirrorBacklog>> Open(Env& env, const Options& options,
+  // `syncs`: those of the local disk, so that a sync of a directory that failed there ends
+  // acknowledgements here, too. All must outlive it.
+  static absl::StatusOr<std::unique_ptr<MirrorBacklog>> Open(Env& env, DirectorySyncs& syncs,
+                                                             const Options& options,
                                                              Metrics& metrics);
 
   // ---- before and after something happens to the local copy ----
@@ -133,7 +136,7 @@ class MirrorBacklog {
     absl::Time since;
     absl::Duration due;
   };
-  MirrorBacklog(Env& env, const Options& options, Metrics& metrics);
+  MirrorBacklog(Env& env, DirectorySyncs& syncs, const Options& options, Metrics& metrics);
 
   absl::Status Load();
   std::string PathOf(const Digest& digest, bool gone) const;
@@ -152,8 +155,8 @@ class MirrorBacklog {
   void ShowMetricsLocked() const SR_REQUIRES(mu_);
 
   Env& env_;
+  DirectorySyncs& syncs_;
   const Options options_;
-  DirectorySyncs syncs_;
   Gauge& depth_gauge_;
   Gauge& age_gauge_;
   Gauge& compared_gauge_;

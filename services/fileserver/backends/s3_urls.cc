@@ -4,7 +4,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "services/common/s3/sigv4.h"
+#include "services/common/base/strings.h"
 #include "services/fileserver/backends/s3_incoming.h"
 #include "services/fileserver/backends/s3_layout.h"
 
@@ -22,7 +22,7 @@ absl::StatusOr<std::string> S3Urls::ToRead(const BlobUrlSpec& spec) {
   // inside.
   std::string disposition = "attachment";
   if (!spec.filename.empty()) {
-    disposition += "; filename*=UTF-8''" + s3::UriEncode(spec.filename, false);
+    disposition += "; filename*=UTF-8''" + PercentEncode(spec.filename);
   }
   s3::Fields query = {
       {"response-cache-control", "private, max-age=31536000, immutable"},

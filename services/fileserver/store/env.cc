@@ -57,4 +57,10 @@ absl::Status EnsureDirectory(Env& env, const std::string& path) {
   return absl::IsAlreadyExists(made) ? absl::OkStatus() : made;
 }
 
+absl::Status SyncParent(Env& env, const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return env.SyncDirectory(".");
+  return env.SyncDirectory(slash == 0 ? "/" : path.substr(0, slash));
+}
+
 }  // namespace stockroom::fileserver

@@ -124,4 +124,7 @@ absl::Status CheckReserve(Env& env, const std::string& directory, int64_t reserv
 // MakeDirectory for a path whose existing parts are welcome.
 absl::Status EnsureDirectory(Env& env, const std::string& path);
 
+// Syncs the directory that holds the name of `path`.
+absl::Status SyncParent(Env& env, const std::string& path);
+
 }  // namespace stockroom::fileserver

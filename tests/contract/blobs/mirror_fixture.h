@@ -42,8 +42,8 @@ class MirroredStore {
     mirror.backlog.clock = options_.clock;
     if (mirror.threads == 0) mirror.backlog.steady = steady;
     if (mirror.backlog.remote.empty()) mirror.backlog.remote = "bucket";
-    SR_ASSIGN_OR_RETURN(
-        mirror_, MirrorBackend::Open(env_, *disk_, *disk_, replica_->backend(), mirror, *metrics_));
+    SR_ASSIGN_OR_RETURN(mirror_, MirrorBackend::Open(env_, disk_->directory_syncs(), *disk_, *disk_,
+                                                     replica_->backend(), mirror, *metrics_));
     return absl::OkStatus();
   }
   void Close() {

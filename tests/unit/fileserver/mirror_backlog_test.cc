@@ -17,7 +17,7 @@ class MirrorBacklogTest : public ::testing::Test {
   void Open() {
     backlog_.reset();
     auto opened =
-        MirrorBacklog::Open(env_,
+        MirrorBacklog::Open(env_, syncs_,
                             {.directory = "/mirror",
                              .max_entries = max_entries_,
                              .remote = "bucket",
@@ -44,6 +44,7 @@ class MirrorBacklogTest : public ::testing::Test {
   FakeClock clock_{absl::FromUnixSeconds(1'700'000'000)};
   MemoryEnv env_;
   Metrics metrics_;
+  DirectorySyncs syncs_{env_, metrics_};
   std::unique_ptr<MirrorBacklog> backlog_;
 };
 

@@ -94,6 +94,25 @@ TEST_F(MirrorTest, LosesNoAcknowledgedOriginalWhereverThePowerFails) {
   }
 }
 
+// One disk, one word on whether its directories can be synced, whoever noticed.
+TEST_F(MirrorTest, AcknowledgesNothingAfterADirectoryOfTheBacklogCouldNotBeSynced) {
+  ASSERT_TRUE(world_.Put("before").ok());
+  world_.env.SetFaults([](const MemoryEnv::Call& call) -> std::optional<MemoryEnv::Fault> {
+    if (call.op != MemoryEnv::Op::kSyncDirectory || call.path != "/data/mirror") {
+      return std::nullopt;
+    }
+    return MemoryEnv::Fault{.error = DirectorySyncFailed(EIO, call.path),
+                            .short_write = std::nullopt};
+  });
+  EXPECT_EQ(DetailsOf(world_.Put("refused").status()).reason, kSyncFailed);
+  world_.env.SetFaults(nullptr);
+  EXPECT_EQ(DetailsOf(world_.Put("also refused").status()).reason, kSyncFailed);
+  EXPECT_EQ(DetailsOf(world_.mirror().CheckWritable()).reason, kSyncFailed);
+  EXPECT_EQ(world_.Get("before").value_or("lost"), "before");
+  ASSERT_TRUE(world_.PowerCut(MemoryEnv::Survives::kOnlySynced).ok());
+  EXPECT_TRUE(world_.Put("refused").ok());
+}
+
 TEST_F(MirrorTest, WaitsForBothIfToldTo) {
   world_.store.options().mirror.wait = true;
   world_.store.options().mirror.wait_timeout = absl::ZeroDuration();

@@ -8,6 +8,7 @@
 
 #include "absl/time/civil_time.h"
 #include "services/common/base/digest.h"
+#include "services/common/base/strings.h"
 
 namespace stockroom::s3 {
 namespace {
@@ -83,9 +84,9 @@ TEST(SigV4, PresignsAsPublished) {
 }
 
 TEST(SigV4, EncodesOnceAndKeepsTheSlashesOfPaths) {
-  EXPECT_EQ(UriEncode("a/b c+d%20~-._$\xc3\xa9", true), "a/b%20c%2Bd%2520~-._%24%C3%A9");
-  EXPECT_EQ(UriEncode("a/b", false), "a%2Fb");
-  EXPECT_EQ(UriEncode(std::string_view("\0\n", 2), true), "%00%0A");
+  EXPECT_EQ(PercentEncode("a/b c+d%20~-._$\xc3\xa9", "/"), "a/b%20c%2Bd%2520~-._%24%C3%A9");
+  EXPECT_EQ(PercentEncode("a/b"), "a%2Fb");
+  EXPECT_EQ(PercentEncode(std::string_view("\0\n", 2), "/"), "%00%0A");
   // No dot segment and no double slash is taken away: keys may hold them.
   const std::string canonical = CanonicalRequest(
       {.method = "GET", .path = "/a//../b", .query = {}, .headers = {{"Host", "h"}}}, "x");

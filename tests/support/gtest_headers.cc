@@ -1,0 +1,2 @@
+// sr_gtest, which is there for its precompiled headers only.
+int main() { return 0; }
