@@ -1,9 +1,6 @@
 # Everything here comes from Debian packages; scripts/install-deps lists them. A newer libvips comes
 # from npm (Libvips.cmake).
 find_package(PkgConfig REQUIRED)
-# With the option, which some libraries ask for, everywhere: programs that share precompiled headers
-# have to be compiled alike.
-set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)

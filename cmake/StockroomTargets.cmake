@@ -37,11 +37,13 @@ function(stockroom_test target)
   endif()
   add_executable(${target} ${ARG_SOURCES})
   stockroom_common_settings(${target})
-  target_link_libraries(${target} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main Threads::Threads)
+  target_link_libraries(${target} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   if(ARG_GRPC)
     stockroom_precompile_grpc(${target})
   else()
     target_precompile_headers(${target} REUSE_FROM sr_gtest)
+    # Which some libraries ask for; all that share the header have to be compiled alike.
+    target_compile_options(${target} PRIVATE -pthread)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       # What GCC 12 wrongly finds in its own std::string is hidden, unless that was precompiled.
       target_compile_options(${target} PRIVATE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow
