@@ -44,8 +44,8 @@ NumberRanges::Layout NumberRanges::LayOut(uint32_t docs) const {
   std::vector<Range> blocks = blocks_;
   blocks.resize(NumberBlocks(docs, kNumberBlockShift));
   Layout in_blocks = LayOut(blocks, docs, kNumberBlockShift);
-  Layout at_once = LayOut(std::vector<Range>(NumberBlocks(docs, kOneBlockShift), all_), docs,
-                          kOneBlockShift);
+  Layout at_once =
+      LayOut(std::vector<Range>(NumberBlocks(docs, kOneBlockShift), all_), docs, kOneBlockShift);
   const auto cost = [](const Layout& layout) {
     return layout.blocks.size() * sizeof(NumberColumn::Block) + layout.bytes;
   };

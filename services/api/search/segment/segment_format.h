@@ -38,7 +38,8 @@ inline constexpr size_t kNumberColumns = kNumbers + 2;
 // So that numbers can be read eight bytes at a time.
 inline constexpr size_t kNumberPadding = 8;
 // Documents of a block of numbers, by their power of two: a multiple of eight, so that every block
-// begins with a byte; or all that there can be. What a block says of itself is then a bit a document.
+// begins with a byte; or all that there can be. What a block says of itself is then a bit a
+// document.
 inline constexpr uint32_t kNumberBlockShift = 7;
 inline constexpr uint32_t kOneBlockShift = 30;
 constexpr uint64_t NumberBlocks(uint32_t docs, uint32_t shift) {
@@ -55,9 +56,9 @@ enum Section : size_t {
   kEntries,  // TermEntry by term
   kLists,    // see TermList
   kBitmaps,  // kBitmapBytes each: bits, then ranks
-  kFlags,  // DocFlags by document
+  kFlags,    // DocFlags by document
   kLengths,
-  kMd5,  // Segment::kMd5Start bytes by document, and what is read behind the last
+  kMd5,      // Segment::kMd5Start bytes by document, and what is read behind the last
   kGeoEnds,  // uint32 for each chunk: see GeoColumn
   kGeoLows,
   kGeoPoints,
@@ -66,8 +67,8 @@ enum Section : size_t {
   kIds,          // RawId::kTail bytes by document
   kOtherStarts,  // uint64 for each id that is no UUID, and the end: in kOtherText
   kOtherText,
-  kBuckets,     // uint32 for each bucket, and the end: in kBucketDocs
-  kBucketDocs,  // IdSlot::bytes by document, and what is read behind the last
+  kBuckets,       // uint32 for each bucket, and the end: in kBucketDocs
+  kBucketDocs,    // IdSlot::bytes by document, and what is read behind the last
   kNumberBlocks,  // NumberColumn::Block each
   kNumberData = kNumberBlocks + kNumberColumns,
   kValueStarts = kNumberData + kNumberColumns,  // uint64 for each value, and the end
