@@ -19,7 +19,7 @@ namespace stockroom::api {
 namespace {
 
 // Grows with every change to what DocumentOf or the segments make of an image.
-constexpr uint32_t kIndexVersion = 2;
+constexpr uint32_t kIndexVersion = 3;
 // About 40 million images.
 constexpr uint64_t kLargestBeside = uint64_t{4} << 30;
 constexpr std::string_view kPrefix = "beside-";
@@ -52,11 +52,9 @@ absl::Status Foreign() {
                     {.reason = "FOREIGN_CHECKPOINT"});
 }
 
-std::vector<uint32_t> Values(const std::vector<std::atomic<uint32_t>>& column) {
-  std::vector<uint32_t> values(column.size());
-  for (size_t i = 0; i < column.size(); ++i) {
-    values[i] = column[i].load(std::memory_order_relaxed);
-  }
+std::vector<uint32_t> Values(const PopularityColumn& column) {
+  std::vector<uint32_t> values(column.docs());
+  for (Doc doc = 0; doc < values.size(); ++doc) values[doc] = column.At(doc);
   return values;
 }
 
@@ -157,8 +155,8 @@ absl::StatusOr<int64_t> IndexCore::TakeOver(const std::string& path) {
   for (CheckpointSegment& loaded : checkpoint.segments) {
     SegmentState& state =
         states.emplace_back(StateOf(std::move(loaded.segment), std::move(loaded.live)));
-    for (size_t i = 0; i < loaded.popularity.size(); ++i) {
-      state.loose->popularity[i] = loaded.popularity[i];
+    for (Doc doc = 0; doc < loaded.popularity.size(); ++doc) {
+      state.loose->popularity.Set(doc, loaded.popularity[doc]);
     }
   }
   MutexLock lock(state_.mu);

@@ -87,7 +87,7 @@ std::vector<std::pair<std::string, uint32_t>> IndexCore::Popularity() const {
   const std::shared_ptr<const Snapshot> now = state_.cell.Load();
   ForEachLive(*now, [&](Snapshot::Place place) {
     const SegmentState& state = now->segments[place.segment];
-    const uint32_t count = state.loose->popularity[place.doc].load(std::memory_order_relaxed);
+    const uint32_t count = state.loose->popularity.At(place.doc);
     if (count > 0) counts.emplace_back(state.segment->id(place.doc), count);
   });
   return counts;

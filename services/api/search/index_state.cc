@@ -74,8 +74,10 @@ uint64_t IndexState::BytesOf(const Snapshot& snapshot) {
 }
 
 BytesBeside IndexState::BytesBesideOf(const SegmentState& state) {
-  const uint64_t column = state.segment->docs() * uint64_t{sizeof(uint32_t)};
-  BytesBeside bytes{.live = column, .tags = state.loose->hints.bytes(), .clusters = column};
+  const LooseColumns& loose = *state.loose;
+  BytesBeside bytes{.live = loose.popularity.bytes(),
+                    .tags = loose.hints.bytes(),
+                    .clusters = loose.cluster.size() * uint64_t{sizeof(uint32_t)}};
   for (const DocBits* bits : {&state.live, &state.ready, &state.open}) {
     for (uint32_t chunk = 0; chunk < bits->chunks(); ++chunk) {
       if (bits->chunk(chunk) != nullptr) bytes.live += sizeof(ChunkBitmap);

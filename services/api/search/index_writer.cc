@@ -177,7 +177,7 @@ bool IndexWriter::Replace(Draft& draft, std::optional<Snapshot::Place> place,
         (there.revision == draft.revision && there.content_hash == draft.content_hash)) {
       return false;
     }
-    fresh.loose->popularity[draft.doc] = old.loose->popularity[place->doc].load();
+    fresh.loose->popularity.Set(draft.doc, old.loose->popularity.At(place->doc));
     const uint32_t left = TakeOut(*place, before, next);
     draft.before = place;
     if (draft.pdq && PdqOf(*old.segment, place->doc) == draft.pdq) {
@@ -326,7 +326,7 @@ void IndexWriter::SetPopularity(const std::vector<std::pair<std::string, uint32_
       const auto& [id, count] = counts[i];
       if (const auto place = now->Find(id)) {
         const SegmentState& state = now->segments[place->segment];
-        state.loose->popularity[place->doc] = count;
+        state.loose->popularity.Set(place->doc, count);
         state_.Touch(state.segment.get(), place->doc);
       }
     }

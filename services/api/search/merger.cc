@@ -23,7 +23,7 @@ constexpr int kNiceness = 9;
 // Popularity and cluster.
 void CopyLoose(const SegmentState& from, Doc doc, SegmentState& to, Doc new_doc) {
   constexpr auto kRelaxed = std::memory_order_relaxed;
-  to.loose->popularity[new_doc].store(from.loose->popularity[doc].load(kRelaxed), kRelaxed);
+  to.loose->popularity.Set(new_doc, from.loose->popularity.At(doc));
   to.loose->cluster[new_doc].store(from.loose->cluster[doc].load(kRelaxed), kRelaxed);
 }
 

@@ -245,8 +245,8 @@ TEST_F(ExecTest, OrdersByPopularitySizeAndChance) {
   catalogue_.Put({images[0], images[1], images[2]});
   catalogue_.Put({images[3], images[4], images[5]});
   EXPECT_THAT(Sorted("", SortOrder::kLargest), ElementsAre("i5", "i2", "i4", "i1", "i3", "i0"));
-  catalogue_.loose(0).popularity[0] = 7;  // i2
-  catalogue_.loose(1).popularity[2] = 9;  // i3
+  catalogue_.loose(0).popularity.Set(0, 7);  // i2
+  catalogue_.loose(1).popularity.Set(2, 9);  // i3
   EXPECT_THAT(Sorted("", SortOrder::kPopular), ElementsAre("i3", "i2", "i5", "i4", "i1", "i0"));
   ExecuteRequest request{.query = kNoQuery, .sort = SortOrder::kRandom, .seed = 1, .limit = 2};
   const std::vector<std::string> once = Found("", request);

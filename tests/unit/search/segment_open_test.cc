@@ -55,7 +55,7 @@ uint64_t ReadAll(const Segment& segment) {
     const std::string id = segment.id(doc);
     add_text(id);
     sum += segment.FindId(id).value_or(0) + segment.locator(doc) + segment.flags(doc) +
-           segment.states()[doc] + segment.md5_starts()[doc] +
+           static_cast<uint64_t>(segment.state(doc)) + segment.md5_start(doc) +
            Segment::LengthOf(segment.length_class(doc));
     for (const uint64_t* words : segment.pdq().words) sum += words[doc];
     if (segment.looks() != nullptr) {
@@ -65,8 +65,8 @@ uint64_t ReadAll(const Segment& segment) {
       sum += byte;
     }
   }
-  for (const Doc doc : segment.locations().docs) EXPECT_LT(doc, segment.docs());
-  for (const GeoPoint& point : segment.locations().points) {
+  for (const auto& [doc, point] : LocationsOf(segment)) {
+    EXPECT_LT(doc, segment.docs());
     sum += static_cast<uint32_t>(point.latitude_e7);
   }
   return sum;
@@ -115,10 +115,14 @@ TEST(SegmentOpenTest, NoticesWhatIsCutShort) {
 
 TEST(SegmentOpenTest, NoticesAStateThatThereIsNot) {
   Copy copy(BuildOf(SmallModel(1))->bytes());
-  const auto whole = copy.Open();
-  ASSERT_TRUE(whole.ok()) << whole.status();
-  const auto place = static_cast<size_t>((*whole)->states() - &copy[0]);
-  copy[place] = 0x80 | (static_cast<int>(ImageState::kFailed) + 1);
+  Header header;
+  std::memcpy(&header, &copy[0], sizeof(header));
+  uint64_t place = sizeof(Header);
+  for (size_t i = 0; i < segment_format::kFlags; ++i) {
+    place += segment_format::FilledUp(header.sections[i]);
+  }
+  const uint16_t bits = DocFlags::Of(0, static_cast<ImageState>(0), true);
+  std::memcpy(&copy[place], &bits, sizeof(bits));
   copy.Forge();
   EXPECT_FALSE(copy.Open().ok());
 }

@@ -26,6 +26,22 @@ TEST(SegmentTest, HoldsAsManyAsFillChunks) {
   }
 }
 
+TEST(SegmentTest, NumbersOfNeighboursTakeFewBits) {
+  constexpr uint32_t kDocs = 20'000;
+  constexpr int64_t kSecond = 1'000'000;
+  Model model;
+  for (uint32_t i = 0; i < kDocs; ++i) {
+    ModelDocument& m = model.emplace_back(ModelDocument{DocumentDice::Cheap(i), i * uint64_t{40}});
+    m.document.created_us = 1'700'000'000 * kSecond + i * kSecond + i * 40503 % 1'000'000;
+  }
+  // One of another time costs its own block more, and no other.
+  model[0].document.created_us = -5;
+  const auto segment = BuildOf(model);
+  ASSERT_NO_FATAL_FAILURE(ExpectHolds(*segment, model));
+  // Flags, length and MD5 take seven; as differences to the least of all, times and places nine.
+  EXPECT_LT(segment->parts().columns, kDocs * 13);
+}
+
 TEST(SegmentTest, TheOrderOfAddingMakesNoDifference) {
   DocumentDice dice(7);
   Model model = RandomModel(dice, 200);

@@ -101,7 +101,7 @@ class Bounds {
     return {0, node.field == NumberField::kCreated ? 0.0 : 1.0, docs()};
   }
   Bound Bound_(const NearNode&) const {
-    return {kDistance * static_cast<double>(segment_.locations().docs.size()), kDistance, docs()};
+    return {kDistance * static_cast<double>(segment_.locations().points.size()), kDistance, docs()};
   }
   Bound Bound_(const ColorNode&) const { return {0, kColor, docs()}; }
   Bound Bound_(const HashNode&) const { return {0, kDistance, docs()}; }

@@ -200,7 +200,7 @@ void Execution::OfferAll(Part& part, uint32_t chunk, const ChunkSet& set, TopHit
       return;
     case SortOrder::kPopular:
       offer([&loose = *part.state->loose](Doc doc) {
-        return static_cast<double>(loose.popularity[doc].load(std::memory_order_relaxed));
+        return static_cast<double>(loose.popularity.At(doc));
       });
       return;
     case SortOrder::kLargest:

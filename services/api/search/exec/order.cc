@@ -92,7 +92,7 @@ Doc FirstBehind(const Segment& segment, const Cursor& cursor) {
 
 double RandomKey(uint64_t seed, const Segment& segment, Doc doc) {
   uint64_t hash = Mix(seed + kGolden);
-  if (const uint32_t md5 = segment.md5_starts()[doc]; md5 != 0) {
+  if (const uint32_t md5 = segment.md5_start(doc); md5 != 0) {
     const auto created = static_cast<uint64_t>(segment.numbers(Number::kCreatedUs).At(doc));
     hash = Mix(Mix(hash ^ created * kGolden) ^ md5);
     return static_cast<double>(hash >> 11);

@@ -35,7 +35,7 @@ double DistanceKm(double latitude1, double longitude1, double latitude2, double 
 class NearPlan final : public PlanNode {
  public:
   NearPlan(const Segment& segment, const NearNode& node)
-      : PlanNode(Cost::kColumn, static_cast<double>(segment.locations().docs.size()) / 10),
+      : PlanNode(Cost::kColumn, static_cast<double>(segment.locations().points.size()) / 10),
         locations_(segment.locations()),
         near_(node),
         // Degrees of latitude that the distance spans at most, and a little more.
@@ -43,24 +43,19 @@ class NearPlan final : public PlanNode {
 
  private:
   void KeepIn(uint32_t chunk, ChunkSet& set) override {
-    const Doc base = chunk * kChunkDocs;
-    const auto begin = std::lower_bound(locations_.docs.begin(), locations_.docs.end(), base);
-    auto at = begin;
+    const auto [begin, end] = locations_.RangeOf(chunk);
+    const uint16_t* const lows = locations_.lows.data();
     if (set.is_list()) {
-      set.Filter([&](uint16_t low) {
-        at = std::lower_bound(at, locations_.docs.end(), base + low);
-        return at != locations_.docs.end() && *at == base + low &&
-               IsNear(locations_.points[at - locations_.docs.begin()]);
+      set.Filter([&, at = begin, end = end](uint16_t low) mutable {
+        at = LowerBound(lows, at, end, low);
+        return at < end && lows[at] == low && IsNear(locations_.points[at]);
       });
       return;
     }
     alignas(64) uint64_t near[kChunkWords];
     std::memset(near, 0, sizeof(near));
-    for (; at != locations_.docs.end() && *at - base < kChunkDocs; ++at) {
-      const auto low = static_cast<uint16_t>(*at - base);
-      if (TestBit(set.bits(), low) && IsNear(locations_.points[at - locations_.docs.begin()])) {
-        SetBit(near, low);
-      }
+    for (uint32_t i = begin; i < end; ++i) {
+      if (TestBit(set.bits(), lows[i]) && IsNear(locations_.points[i])) SetBit(near, lows[i]);
     }
     set.Keep(near);
   }
@@ -116,7 +111,7 @@ class HashPlan final : public PlanNode {
 }  // namespace
 
 bool LeafPlanner::operator()(const NearNode& node) {
-  if (segment().locations().docs.empty()) return false;
+  if (segment().locations().points.empty()) return false;
   parts.push_back(std::make_unique<NearPlan>(segment(), node));
   return true;
 }

@@ -104,7 +104,7 @@ bool AddOrdinal(LeafPlanner& planner, Ordinal field, Fits fits) {
 }
 
 bool AddState(LeafPlanner& planner, const ValueNode& node) {
-  std::array<bool, 128> wanted{};
+  std::array<bool, 1 << DocFlags::kStateBits> wanted{};
   bool any = false;
   for (int state = 1; state <= static_cast<int>(ImageState::kFailed); ++state) {
     const std::string_view name = StateName(static_cast<ImageState>(state));
@@ -112,8 +112,8 @@ bool AddState(LeafPlanner& planner, const ValueNode& node) {
     any |= wanted[state];
   }
   if (!any) return false;
-  AddTest(planner, Cost::kColumn, 0.5, [wanted, states = planner.segment().states()](Doc doc) {
-    return wanted[states[doc] & 0x7f];
+  AddTest(planner, Cost::kColumn, 0.5, [wanted, &in = planner.segment()](Doc doc) {
+    return wanted[static_cast<size_t>(in.state(doc))];
   });
   return true;
 }
@@ -210,11 +210,11 @@ bool LeafPlanner::operator()(const HasNode& node) {
 }
 
 bool LeafPlanner::operator()(const Md5Node& node) {
-  if (node.md5.size() < 4) return false;
-  uint32_t start = 0;
-  for (int i = 0; i < 4; ++i) start = start << 8 | static_cast<uint8_t>(node.md5[i]);
+  if (node.md5.size() < Segment::kMd5Start) return false;
   AddTest(*this, Cost::kColumn, 1e-6,
-          [start, starts = segment().md5_starts()](Doc doc) { return starts[doc] == start; });
+          [start = Segment::Md5StartOf(node.md5), &in = segment()](Doc doc) {
+            return in.md5_start(doc) == start;
+          });
   AddTest(*this, Cost::kStored, 1e-6,
           [md5 = node.md5, &documents = *context.snapshot().documents, &in = segment()](Doc doc) {
             return documents.Read(in.locator(doc)).md5 == md5;

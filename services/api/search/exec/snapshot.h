@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "services/api/domain/principal.h"
+#include "services/api/search/exec/popularity_column.h"
 #include "services/api/search/exec/segment_hints.h"
 #include "services/api/search/segment/segment.h"
 #include "services/api/search/store/document_store.h"
@@ -27,7 +28,7 @@ struct Viewer {
 struct LooseColumns {
   explicit LooseColumns(uint32_t docs) : popularity(docs), cluster(docs) {}
   // Views and downloads, weighted: domain/popularity.h.
-  std::vector<std::atomic<uint32_t>> popularity;
+  PopularityColumn popularity;
   // Near duplicates have the same number, 0: none. See similar/clusters.h.
   std::vector<std::atomic<uint32_t>> cluster;
   // Filled when first needed; a merge may fill it before anybody waits: hints.Warm(segment).

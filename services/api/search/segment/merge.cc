@@ -116,21 +116,18 @@ class ColumnMerge {
       const Segment& from = source.segment;
       locators_.emplace_back();
       source.ForEachLive([&](Doc doc) {
+        const Doc to = source.new_docs[doc];
         locators_.back().push_back(relocate_(from.locator(doc)));
         for (size_t i = 0; i < kNumbers; ++i) {
-          shape.numbers[i].Add(from.numbers(static_cast<Number>(i)).At(doc));
+          shape.numbers[i].Add(to, from.numbers(static_cast<Number>(i)).At(doc));
         }
-        shape.numbers[kLocators].Add(static_cast<int64_t>(locators_.back().back()));
+        shape.numbers[kLocators].Add(to, static_cast<int64_t>(locators_.back().back()));
         if (const RawId id = source.raw_id(doc); !id.is_other()) {
-          shape.numbers[kIdTimes].Add(id.After(source.created_us(doc)));
+          shape.numbers[kIdTimes].Add(to, id.After(source.created_us(doc)));
         }
         shape.has_looks |= (from.flags(doc) >> static_cast<unsigned>(HasField::kPalette) & 1) != 0;
       });
-      const GeoColumn places = from.locations();
-      for (size_t i = 0; i < places.docs.size(); ++i) {
-        const Doc doc = source.new_docs[places.docs[i]];
-        if (doc != kNoDoc) places_.emplace_back(doc, places.points[i]);
-      }
+      AddPlaces(source);
     }
     std::sort(places_.begin(), places_.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -151,10 +148,9 @@ class ColumnMerge {
       for (size_t i = 0; i < kOrdinals; ++i) {
         draft.SetOrdinal(i, to, ords_[i][input][from.ordinals(static_cast<Ordinal>(i)).At(doc)]);
       }
-      draft.SetFlags(to, from.flags(doc));
-      draft.SetState(to, from.states()[doc]);
+      draft.SetFlags(to, source.flags(doc));
       draft.SetLength(to, from.length_class(doc));
-      draft.SetMd5(to, from.md5_starts()[doc]);
+      draft.SetMd5(to, from.md5_start(doc));
       const PdqColumn pdq = from.pdq();
       for (size_t w = 0; w < pdq.words.size(); ++w) draft.SetPdq(w, to, pdq.words[w][doc]);
       const bool has_looks =
@@ -172,6 +168,17 @@ class ColumnMerge {
   }
 
  private:
+  void AddPlaces(const MergeSource& source) {
+    const GeoColumn places = source.segment.locations();
+    for (uint32_t chunk = 0; chunk < source.segment.chunks(); ++chunk) {
+      const auto [begin, end] = places.RangeOf(chunk);
+      for (uint32_t i = begin; i < end; ++i) {
+        const Doc doc = source.new_docs[chunk * kChunkDocs + places.lows[i]];
+        if (doc != kNoDoc) places_.emplace_back(doc, places.points[i]);
+      }
+    }
+  }
+
   const std::vector<MergeSource>& sources_;
   absl::FunctionRef<Locator(Locator)> relocate_;
   std::array<std::vector<std::vector<uint32_t>>, kOrdinals> ords_;  // by column, by source

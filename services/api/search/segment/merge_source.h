@@ -18,6 +18,7 @@ class MergeSource {
 
   RawId raw_id(Doc doc) const { return segment.raw_id(doc); }
   int64_t created_us(Doc doc) const { return segment.numbers(Number::kCreatedUs).At(doc); }
+  uint16_t flags(Doc doc) const { return segment.flags_[doc]; }  // DocFlags
   std::string_view other_id(const RawId& id) const { return segment.OtherId(id.other()); }
   TermCursor terms() const { return {segment.block_starts_, segment.term_text_, segment.terms_}; }
   template <typename Visit>

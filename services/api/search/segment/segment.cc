@@ -45,10 +45,10 @@ std::shared_ptr<const Segment> Segment::Attach(std::span<const uint8_t> bytes,
   s.lists_ = at[kLists];
   s.bitmaps_ = at[kBitmaps];
   s.flags_ = reinterpret_cast<const uint16_t*>(at[kFlags]);
-  s.states_ = at[kStates];
   s.lengths_ = at[kLengths];
-  s.md5_ = reinterpret_cast<const uint32_t*>(at[kMd5]);
-  s.locations_ = {{reinterpret_cast<const Doc*>(at[kGeoDocs]), header.located},
+  s.md5_ = at[kMd5];
+  s.locations_ = {{reinterpret_cast<const uint32_t*>(at[kGeoEnds]), s.chunks()},
+                  {reinterpret_cast<const uint16_t*>(at[kGeoLows]), header.located},
                   {reinterpret_cast<const GeoPoint*>(at[kGeoPoints]), header.located}};
   for (size_t w = 0; w < s.pdq_.words.size(); ++w) {
     s.pdq_.words[w] = reinterpret_cast<const uint64_t*>(at[kPdq]) + w * s.docs_;
@@ -60,15 +60,13 @@ std::shared_ptr<const Segment> Segment::Attach(std::span<const uint8_t> bytes,
   s.buckets_ = reinterpret_cast<const uint32_t*>(at[kBuckets]);
   s.bucket_docs_ = at[kBucketDocs];
   for (size_t i = 0; i < kNumberColumns; ++i) {
-    const Header::NumberShape& shape = header.numbers[i];
+    const auto [min, max, shift] = header.numbers[i];
     NumberColumn& column = i < kNumbers     ? s.numbers_[i]
                            : i == kLocators ? s.locators_
                                             : s.id_times_;
-    column.min_ = shape.min;
-    column.max_ = shape.max;
-    column.width_ = static_cast<int>(shape.width);
-    column.mask_ = shape.width == 0 ? 0 : ~uint64_t{0} >> (64 - 8 * shape.width);
-    column.data_ = at[kNumberData + i];
+    column = {min, max, static_cast<uint32_t>(shift),
+              reinterpret_cast<const NumberColumn::Block*>(at[kNumberBlocks + i]),
+              at[kNumberData + i]};
   }
   for (size_t i = 0; i < kOrdinals; ++i) {
     OrdinalColumn& column = s.ordinals_[i];
@@ -105,6 +103,7 @@ SegmentBytes Segment::parts() const {
       case kOtherText:
       case kBuckets:
       case kBucketDocs:
+      case kNumberBlocks + kIdTimes:
       case kNumberData + kIdTimes:
         parts.ids += bytes;
         break;
@@ -205,6 +204,13 @@ uint32_t Segment::LengthOf(uint8_t length_class) {
   // See LengthClass.
   const uint32_t step = std::min(length_class, segment_format::kMostLengthClass) - 40u + 13u;
   return (step % 4 + 4) << step / 4;
+}
+
+uint32_t Segment::Md5StartOf(std::string_view md5) {
+  uint32_t start = 0;
+  if (md5.size() < kMd5Start) return start;
+  for (const char byte : md5.substr(0, kMd5Start)) start = start << 8 | static_cast<uint8_t>(byte);
+  return start;
 }
 
 std::string_view Segment::OtherId(uint32_t number) const {

@@ -99,33 +99,80 @@ class OrdinalColumn {
   const char* text_ = nullptr;
 };
 
-// Whole numbers from `min` to `max`, as differences to `min` in `width` bytes (0 to 8), little
-// endian, readable eight bytes at a time past the end.
+// A whole number a document, from `min` to `max`. Documents stand in blocks; those of one are given
+// by what they have more than its least, in as many bits as the most of them needs. Neighbours were
+// made one after the other, so their times and places in the store need few; where that does not
+// pay, all documents are one block.
 class NumberColumn {
  public:
+  struct Block {
+    int64_t least = 0;
+    // Of its first number: the byte in the data, above eight bits that say how many each takes.
+    uint64_t place = 0;
+
+    static constexpr uint32_t kPlaceShift = 8;
+    // More are 64: so that a number is read at once, wherever in a byte it begins.
+    static constexpr uint32_t kMostBits = 57;
+    uint32_t bits() const { return place & 0xff; }
+    uint64_t byte() const { return place >> kPlaceShift; }
+  };
+
+  NumberColumn() = default;
+  // `blocks` of 1 << shift documents. Eight bytes behind the last number can be read.
+  NumberColumn(int64_t min, int64_t max, uint32_t shift, const Block* blocks, const uint8_t* data)
+      : min_(min), max_(max), shift_(shift), blocks_(blocks), data_(data) {}
+
   int64_t min() const { return min_; }
   int64_t max() const { return max_; }
-  int width() const { return width_; }
-  const uint8_t* data() const { return data_; }
   int64_t At(Doc doc) const {
+    const Block& block = blocks_[doc >> shift_];
+    const uint32_t bits = block.bits();
+    const uint64_t bit = uint64_t{doc & ((1u << shift_) - 1)} * bits;
     uint64_t bytes = 0;
-    __builtin_memcpy(&bytes, data_ + static_cast<size_t>(doc) * width_, 8);
-    return static_cast<int64_t>(static_cast<uint64_t>(min_) + (bytes & mask_));
+    __builtin_memcpy(&bytes, data_ + block.byte() + bit / 8, 8);
+    // Shifts are modulo 64: of 0 bits none are kept, of 64 all.
+    const uint64_t mask = ((uint64_t{1} << bits % 64) - 1) | (0 - uint64_t{bits / 64});
+    return static_cast<int64_t>(static_cast<uint64_t>(block.least) + (bytes >> bit % 8 & mask));
   }
 
  private:
   friend class Segment;
   int64_t min_ = 0;
   int64_t max_ = 0;
-  int width_ = 0;
-  uint64_t mask_ = 0;
+  uint32_t shift_ = 0;
+  const Block* blocks_ = nullptr;
   const uint8_t* data_ = nullptr;
 };
 
-// Only some documents have one.
+// What is known of a document in two bytes: twelve bits by HasField, three of its state, and
+// whether all may see it.
+struct DocFlags {
+  static constexpr int kFields = 12;
+  static constexpr int kStateBits = 3;
+  static_assert(static_cast<int>(HasField::kHash) < kFields);
+  static_assert(static_cast<int>(ImageState::kFailed) < 1 << kStateBits);
+
+  static constexpr uint16_t Of(uint16_t fields, ImageState state, bool seen_by_all) {
+    return static_cast<uint16_t>(Fields(fields) | static_cast<unsigned>(state) << kFields |
+                                 (seen_by_all ? 1u : 0u) << (kFields + kStateBits));
+  }
+  static constexpr uint16_t Fields(uint16_t bits) { return bits & ((1u << kFields) - 1); }
+  static constexpr ImageState State(uint16_t bits) {
+    return static_cast<ImageState>(bits >> kFields & ((1u << kStateBits) - 1));
+  }
+  static constexpr bool SeenByAll(uint16_t bits) { return bits >> (kFields + kStateBits) != 0; }
+};
+
+// Only some documents have one. In the order of documents, by chunks of them.
 struct GeoColumn {
-  std::span<const Doc> docs;  // ascending
+  std::span<const uint32_t> ends;  // by chunk: how many are up to its end
+  std::span<const uint16_t> lows;  // low halves of the documents' numbers
   std::span<const GeoPoint> points;
+
+  // Of the chunk's first, and of the one behind its last.
+  std::pair<uint32_t, uint32_t> RangeOf(uint32_t chunk) const {
+    return {chunk == 0 ? 0 : ends[chunk - 1], ends[chunk]};
+  }
 };
 
 // Structure of arrays: word w of document d is words[w][d]. Undefined (0) where flags lack kHash.
@@ -176,18 +223,22 @@ class Segment {
     return ordinals_[static_cast<size_t>(column)];
   }
   const NumberColumn& numbers(Number column) const { return numbers_[static_cast<size_t>(column)]; }
-  uint16_t flags(Doc doc) const { return flags_[doc]; }  // by HasField
-  const uint16_t* flags() const { return flags_; }
-  ImageState state(Doc doc) const { return static_cast<ImageState>(states_[doc] & 0x7f); }
-  bool seen_by_all(Doc doc) const { return (states_[doc] & 0x80) != 0; }
-  // The state in the low seven bits, the highest says seen_by_all.
-  const uint8_t* states() const { return states_; }
+  uint16_t flags(Doc doc) const { return DocFlags::Fields(flags_[doc]); }  // by HasField
+  ImageState state(Doc doc) const { return DocFlags::State(flags_[doc]); }
+  bool seen_by_all(Doc doc) const { return DocFlags::SeenByAll(flags_[doc]); }
   // Words of the document in steps: 0 to 39 exactly, above that rounded down to three bits.
   uint8_t length_class(Doc doc) const { return lengths_[doc]; }
   static uint32_t LengthOf(uint8_t length_class);
-  const uint32_t* md5_starts() const {
-    return md5_;
-  }  // first four bytes, big endian; 0: maybe none
+  // As Md5StartOf gives it; 0: maybe none.
+  uint32_t md5_start(Doc doc) const {
+    uint32_t bytes = 0;
+    __builtin_memcpy(&bytes, md5_ + kMd5Start * doc, sizeof(bytes));
+    return bytes & ((1u << 8 * kMd5Start) - 1);
+  }
+  // Of an MD5 so many bytes are kept: one in sixteen million begins like another.
+  static constexpr size_t kMd5Start = 3;
+  // Big endian; 0 of what is shorter.
+  static uint32_t Md5StartOf(std::string_view md5);
   GeoColumn locations() const { return locations_; }
   PdqColumn pdq() const { return pdq_; }
   // Null: no document has looks. Undefined where flags lack kPalette.
@@ -206,6 +257,7 @@ class Segment {
   // Checks, after those of the header: see Open.
   absl::Status CheckDictionary() const;
   absl::Status CheckLists() const;
+  absl::Status CheckNumbers() const;
   absl::Status CheckColumns() const;
   absl::Status CheckIds() const;
 
@@ -228,10 +280,9 @@ class Segment {
   std::array<NumberColumn, kNumbers> numbers_;
   NumberColumn locators_;
   NumberColumn id_times_;
-  const uint16_t* flags_ = nullptr;
-  const uint8_t* states_ = nullptr;
+  const uint16_t* flags_ = nullptr;  // DocFlags
   const uint8_t* lengths_ = nullptr;
-  const uint32_t* md5_ = nullptr;
+  const uint8_t* md5_ = nullptr;
   GeoColumn locations_;
   PdqColumn pdq_;
   const Looks* looks_ = nullptr;

@@ -23,8 +23,7 @@ struct SegmentBuilder::State {
     std::array<uint32_t, kOrdinals> values{};
     uint32_t md5 = 0;
     uint32_t looks = 0;  // number in `looks` + 1
-    uint16_t flags = 0;
-    uint8_t state = 0;
+    uint16_t flags = 0;  // DocFlags
     uint8_t length = 0;
 
     int64_t created_us() const { return numbers[static_cast<size_t>(Number::kCreatedUs)]; }
@@ -88,7 +87,7 @@ void SegmentBuilder::Add(const IndexedDocument& document, Locator locator) {
     number = state.texts.Number(document.terms[i].term, number);
   }
   row.terms_end = state.terms.size();
-  row.flags = document.flags;
+  row.flags = DocFlags::Of(document.flags, document.state, document.seen_by_all);
   State::PutFlag(row, HasField::kLocation, document.location.has_value());
   State::PutFlag(row, HasField::kHash, document.pdq.has_value());
   State::PutFlag(row, HasField::kPalette, document.looks.has_value());
@@ -98,12 +97,7 @@ void SegmentBuilder::Add(const IndexedDocument& document, Locator locator) {
     state.looks.push_back(*document.looks);
     row.looks = static_cast<uint32_t>(state.looks.size());
   }
-  if (document.md5.size() >= sizeof(row.md5)) {
-    std::memcpy(&row.md5, document.md5.data(), sizeof(row.md5));
-    row.md5 = __builtin_bswap32(row.md5);
-  }
-  row.state = static_cast<uint8_t>(static_cast<uint8_t>(document.state) |
-                                   (document.seen_by_all ? 0x80 : 0));
+  row.md5 = Segment::Md5StartOf(document.md5);
   row.length = segment_format::LengthClass(document.length);
 }
 
@@ -163,12 +157,10 @@ Draft::Shape SegmentBuilder::State::ShapeOf(const std::vector<uint32_t>& order,
       shape.values[i].emplace_back(values[i].text(number));
     }
   }
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.numbers.size(); ++i) shape.numbers[i].Add(row.numbers[i]);
-    if (!row.id.is_other()) shape.numbers[kIdTimes].Add(row.id.After(row.created_us()));
-  }
-  for (const uint32_t from : order) {
-    Row& row = rows[from];
+  for (Doc doc = 0; doc < order.size(); ++doc) {
+    Row& row = rows[order[doc]];
+    for (size_t i = 0; i < row.numbers.size(); ++i) shape.numbers[i].Add(doc, row.numbers[i]);
+    if (!row.id.is_other()) shape.numbers[kIdTimes].Add(doc, row.id.After(row.created_us()));
     if (located(row)) ++shape.located;
     if (!row.id.is_other()) continue;
     const RawId id = RawId::Other(static_cast<uint32_t>(shape.other_ids.size()));
@@ -201,7 +193,6 @@ std::shared_ptr<const Segment> SegmentBuilder::Build(std::vector<Doc>* numbers) 
     for (size_t i = 0; i < row.numbers.size(); ++i) draft.SetNumber(i, doc, row.numbers[i]);
     for (size_t i = 0; i < kOrdinals; ++i) draft.SetOrdinal(i, doc, ords[i][row.values[i]]);
     draft.SetFlags(doc, row.flags);
-    draft.SetState(doc, row.state);
     draft.SetLength(doc, row.length);
     draft.SetMd5(doc, row.md5);
     if (state->located(row)) draft.SetLocation(located++, doc, row.location);

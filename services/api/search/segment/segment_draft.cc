@@ -1,13 +1,11 @@
 #include "services/api/search/segment/segment_draft.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace stockroom::api::segment_format {
 namespace {
-
-// Bytes that hold every number up to `most`.
-size_t WidthOf(uint64_t most) { return (std::bit_width(most) + 7) / 8; }
 
 size_t OrdinalWidth(size_t values) {
   if (values <= 1) return 0;
@@ -52,7 +50,7 @@ void Pieces::MoveTo(uint8_t* to) {
   size_ = 0;
 }
 
-Draft::Draft(uint32_t docs) : docs_(docs), chunks_((docs + kChunkDocs - 1) / kChunkDocs) {}
+Draft::Draft(uint32_t docs) : docs_(docs), chunks_(ChunksOf(docs)) {}
 
 void Draft::AddTerm(std::string_view text, std::span<const Doc> docs,
                     std::span<const Payload> payloads) {
@@ -235,10 +233,10 @@ void Draft::Allocate(Shape shape) {
   sections[kLists] = lists_.size();
   sections[kBitmaps] = bitmap_bytes_.size();
   sections[kFlags] = docs * sizeof(uint16_t);
-  sections[kStates] = docs;
   sections[kLengths] = docs;
-  sections[kMd5] = docs * sizeof(uint32_t);
-  sections[kGeoDocs] = uint64_t{shape.located} * sizeof(Doc);
+  sections[kMd5] = Md5Bytes(docs);
+  sections[kGeoEnds] = chunks_ * sizeof(uint32_t);
+  sections[kGeoLows] = uint64_t{shape.located} * sizeof(uint16_t);
   sections[kGeoPoints] = uint64_t{shape.located} * sizeof(GeoPoint);
   sections[kPdq] = docs * sizeof(PdqWords);
   sections[kLooks] = docs * header.looks_bytes;
@@ -247,11 +245,12 @@ void Draft::Allocate(Shape shape) {
   sections[kOtherText] = text_bytes(other_ids_);
   sections[kBuckets] = ((uint64_t{1} << header.bucket_bits) + 1) * sizeof(uint32_t);
   sections[kBucketDocs] = IdSlot(docs_).SectionBytes(docs_);
+  std::array<NumberRanges::Layout, kNumberColumns> numbers;
   for (size_t i = 0; i < kNumberColumns; ++i) {
-    const auto [min, max, any] = shape.numbers[i];
-    const size_t width = WidthOf(static_cast<uint64_t>(max) - static_cast<uint64_t>(min));
-    header.numbers[i] = {.min = min, .max = max, .width = width};
-    sections[kNumberData + i] = docs * width + kNumberPadding;
+    numbers[i] = std::exchange(shape.numbers[i], {}).LayOut(docs_);
+    header.numbers[i] = numbers[i].shape;
+    sections[kNumberBlocks + i] = numbers[i].blocks.size() * sizeof(NumberColumn::Block);
+    sections[kNumberData + i] = numbers[i].bytes + kNumberPadding;
   }
   for (size_t i = 0; i < kOrdinals; ++i) {
     const std::vector<std::string>& values = shape.values[i];
@@ -278,6 +277,10 @@ void Draft::Allocate(Shape shape) {
   entries_.MoveTo(at_[kEntries]);
   lists_.MoveTo(at_[kLists]);
   bitmap_bytes_.MoveTo(at_[kBitmaps]);
+  for (size_t i = 0; i < kNumberColumns; ++i) {
+    std::copy(numbers[i].blocks.begin(), numbers[i].blocks.end(),
+              reinterpret_cast<NumberColumn::Block*>(at_[kNumberBlocks + i]));
+  }
   for (size_t i = 0; i < kOrdinals; ++i) {
     PutTexts(kValueStarts + i, kValueText + i, shape.values[i]);
   }
@@ -295,10 +298,10 @@ void Draft::PutTexts(size_t starts, size_t text, const std::vector<std::string>&
 }
 
 int64_t Draft::NumberAt(size_t column, Doc doc) {
-  const Header::NumberShape& shape = header().numbers[column];
-  uint64_t above = 0;
-  std::memcpy(&above, at_[kNumberData + column] + doc * shape.width, shape.width);
-  return static_cast<int64_t>(static_cast<uint64_t>(shape.min) + above);
+  const auto [min, max, shift] = header().numbers[column];
+  return NumberColumn(min, max, static_cast<uint32_t>(shift), Blocks(column),
+                      at_[kNumberData + column])
+      .At(doc);
 }
 
 void Draft::FindableIds() {
@@ -323,8 +326,14 @@ void Draft::FindableIds() {
   std::memcpy(at_[kBuckets], at.data(), (at.size() - 1) * sizeof(uint32_t));
 }
 
+void Draft::EndLocations() {
+  const std::span ends(reinterpret_cast<uint32_t*>(at_[kGeoEnds]), chunks_);
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+}
+
 std::shared_ptr<const Segment> Draft::Finish() {
   FindableIds();
+  EndLocations();
   const auto* begin = reinterpret_cast<const uint8_t*>(block_.get());
   const size_t bytes = header().bytes;
   header().checksum = Checksum(begin + kChecksummedFrom, bytes - kChecksummedFrom);

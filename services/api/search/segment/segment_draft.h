@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "services/api/search/segment/number_draft.h"
 #include "services/api/search/segment/segment_format.h"
 
 namespace stockroom::api::segment_format {
@@ -53,17 +54,7 @@ class Draft {
     // Ascending, the first is "".
     std::array<std::vector<std::string>, kOrdinals> values;
     // Of all documents; of kIdTimes, of those whose ids are UUIDs.
-    struct Range {
-      int64_t min = 0;
-      int64_t max = 0;
-      bool any = false;
-      void Add(int64_t value) {
-        min = any ? std::min(min, value) : value;
-        max = any ? std::max(max, value) : value;
-        any = true;
-      }
-    };
-    std::array<Range, kNumberColumns> numbers;
+    std::array<NumberRanges, kNumberColumns> numbers;
     uint32_t located = 0;
     bool has_looks = false;
     std::vector<std::string> other_ids;  // by number
@@ -73,18 +64,22 @@ class Draft {
   void SetOrdinal(size_t column, Doc doc, uint32_t ord) {
     std::memcpy(at_[kOrdinalData + column] + doc * widths_[column], &ord, widths_[column]);
   }
+  // Of each document that the shape was told of, and once.
   void SetNumber(size_t column, Doc doc, int64_t value) {
-    const Header::NumberShape& shape = header().numbers[column];
-    const uint64_t above = static_cast<uint64_t>(value) - static_cast<uint64_t>(shape.min);
-    std::memcpy(at_[kNumberData + column] + doc * shape.width, &above, shape.width);
+    const uint64_t shift = header().numbers[column].shift;
+    PutNumber(Blocks(column)[doc >> shift], doc & ((1u << shift) - 1), value,
+              at_[kNumberData + column]);
   }
-  void SetFlags(Doc doc, uint16_t flags) { Set(kFlags, doc, flags); }
-  void SetState(Doc doc, uint8_t state) { at_[kStates][doc] = state; }
+  // DocFlags.
+  void SetFlags(Doc doc, uint16_t bits) { Set(kFlags, doc, bits); }
   void SetLength(Doc doc, uint8_t length_class) { at_[kLengths][doc] = length_class; }
-  void SetMd5(Doc doc, uint32_t start) { Set(kMd5, doc, start); }
+  void SetMd5(Doc doc, uint32_t start) {
+    std::memcpy(at_[kMd5] + Segment::kMd5Start * doc, &start, Segment::kMd5Start);
+  }
   // `number` counts those that have one, in order of their documents.
   void SetLocation(uint32_t number, Doc doc, GeoPoint point) {
-    Set(kGeoDocs, number, doc);
+    ++reinterpret_cast<uint32_t*>(at_[kGeoEnds])[doc / kChunkDocs];
+    Set(kGeoLows, number, static_cast<uint16_t>(doc % kChunkDocs));
     Set(kGeoPoints, number, point);
   }
   void SetPdq(size_t word, Doc doc, uint64_t bits) { Set(kPdq, word * header().docs + doc, bits); }
@@ -114,6 +109,11 @@ class Draft {
                    const std::array<uint8_t, 256>& codes);
   void PutTexts(size_t starts, size_t text, const std::vector<std::string>& values);
   void FindableIds();
+  // Sums up what SetLocation has counted.
+  void EndLocations();
+  const NumberColumn::Block* Blocks(size_t column) const {
+    return reinterpret_cast<const NumberColumn::Block*>(at_[kNumberBlocks + column]);
+  }
   int64_t NumberAt(size_t column, Doc doc);
 
   const uint32_t docs_;

@@ -21,7 +21,7 @@ namespace stockroom::api::segment_format {
 
 static_assert(std::endian::native == std::endian::little);
 
-inline constexpr uint64_t kMagic = 0x0231'4745'5352'53ULL;  // "SRSEG1" and the version
+inline constexpr uint64_t kMagic = 0x0331'4745'5352'53ULL;  // "SRSEG1" and the version
 // Terms of the dictionary between two that are written in full.
 inline constexpr uint32_t kBlockTerms = 16;
 // Of a chunk: with more documents a bitmap is smaller than their numbers.
@@ -37,6 +37,16 @@ inline constexpr size_t kIdTimes = kNumbers + 1;
 inline constexpr size_t kNumberColumns = kNumbers + 2;
 // So that numbers can be read eight bytes at a time.
 inline constexpr size_t kNumberPadding = 8;
+// Documents of a block of numbers, by their power of two: a multiple of eight, so that every block
+// begins with a byte; or all that there can be. What a block says of itself is then a bit a
+// document.
+inline constexpr uint32_t kNumberBlockShift = 7;
+inline constexpr uint32_t kOneBlockShift = 30;
+constexpr uint64_t NumberBlocks(uint32_t docs, uint32_t shift) {
+  return (uint64_t{docs} + (uint64_t{1} << shift) - 1) >> shift;
+}
+// Of `docs` numbers of one block.
+constexpr uint64_t NumberBytes(uint64_t docs, uint32_t bits) { return (docs * bits + 7) / 8; }
 
 enum Section : size_t {
   kBlockStarts,  // uint64 for each block of terms, and the end: in kTermText
@@ -46,20 +56,21 @@ enum Section : size_t {
   kEntries,  // TermEntry by term
   kLists,    // see TermList
   kBitmaps,  // kBitmapBytes each: bits, then ranks
-  kFlags,
-  kStates,
+  kFlags,    // DocFlags by document
   kLengths,
-  kMd5,
-  kGeoDocs,
+  kMd5,      // Segment::kMd5Start bytes by document, and what is read behind the last
+  kGeoEnds,  // uint32 for each chunk: see GeoColumn
+  kGeoLows,
   kGeoPoints,
   kPdq,
   kLooks,        // Looks by document, or nothing
   kIds,          // RawId::kTail bytes by document
   kOtherStarts,  // uint64 for each id that is no UUID, and the end: in kOtherText
   kOtherText,
-  kBuckets,     // uint32 for each bucket, and the end: in kBucketDocs
-  kBucketDocs,  // IdSlot::bytes by document, and what is read behind the last
-  kNumberData,
+  kBuckets,       // uint32 for each bucket, and the end: in kBucketDocs
+  kBucketDocs,    // IdSlot::bytes by document, and what is read behind the last
+  kNumberBlocks,  // NumberColumn::Block each
+  kNumberData = kNumberBlocks + kNumberColumns,
   kValueStarts = kNumberData + kNumberColumns,  // uint64 for each value, and the end
   kValueText = kValueStarts + kOrdinals,
   kOrdinalData = kValueText + kOrdinals,
@@ -80,7 +91,7 @@ struct Header {
   struct NumberShape {
     int64_t min = 0;
     int64_t max = 0;
-    uint64_t width = 0;
+    uint64_t shift = 0;  // kNumberBlockShift or kOneBlockShift
   };
   std::array<NumberShape, kNumberColumns> numbers;
   struct OrdinalShape {
@@ -91,6 +102,11 @@ struct Header {
 };
 static_assert(sizeof(Header) % 8 == 0 && std::has_unique_object_representations_v<Header>);
 inline constexpr size_t kChecksummedFrom = offsetof(Header, bytes);
+
+constexpr uint64_t Md5Bytes(uint64_t docs) {
+  return docs * Segment::kMd5Start + (sizeof(uint32_t) - Segment::kMd5Start);
+}
+constexpr uint32_t ChunksOf(uint32_t docs) { return (docs + kChunkDocs - 1) / kChunkDocs; }
 
 constexpr uint64_t FilledUp(uint64_t bytes) { return (bytes + 7) & ~uint64_t{7}; }
 

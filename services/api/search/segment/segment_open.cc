@@ -26,8 +26,9 @@ bool SectionsFit(const Header& h) {
   bool fits = s[kBlockStarts] == (BlocksOf(h.terms) + 1) * sizeof(uint64_t) &&
               s[kEntries] == uint64_t{h.terms} * TermEntry::kWords * sizeof(uint16_t) &&
               s[kBitmaps] % kBitmapBytes == 0 && s[kFlags] == docs * sizeof(uint16_t) &&
-              s[kStates] == docs && s[kLengths] == docs && s[kMd5] == docs * sizeof(uint32_t) &&
-              s[kGeoDocs] == uint64_t{h.located} * sizeof(Doc) &&
+              s[kLengths] == docs && s[kMd5] == Md5Bytes(docs) &&
+              s[kGeoEnds] == ChunksOf(h.docs) * sizeof(uint32_t) &&
+              s[kGeoLows] == uint64_t{h.located} * sizeof(uint16_t) &&
               s[kGeoPoints] == uint64_t{h.located} * sizeof(GeoPoint) &&
               s[kPdq] == docs * sizeof(PdqWords) && s[kLooks] == docs * h.looks_bytes &&
               s[kIds] == docs * RawId::kTail &&
@@ -36,8 +37,10 @@ bool SectionsFit(const Header& h) {
               s[kBucketDocs] == IdSlot(h.docs).SectionBytes(h.docs);
   for (size_t i = 0; i < kNumberColumns; ++i) {
     const Header::NumberShape& shape = h.numbers[i];
-    fits = fits && shape.width <= 8 && shape.min <= shape.max &&
-           s[kNumberData + i] == docs * shape.width + kNumberPadding;
+    fits = fits && (shape.shift == kNumberBlockShift || shape.shift == kOneBlockShift) &&
+           shape.min <= shape.max && s[kNumberData + i] >= kNumberPadding &&
+           s[kNumberBlocks + i] == NumberBlocks(h.docs, static_cast<uint32_t>(shape.shift)) *
+                                       sizeof(NumberColumn::Block);
   }
   for (size_t i = 0; i < kOrdinals; ++i) {
     const Header::OrdinalShape& shape = h.ordinals[i];
@@ -98,7 +101,7 @@ bool ReadVarint(const uint8_t*& at, const uint8_t* end, uint64_t& value) {
 class ListCheck {
  public:
   ListCheck(const uint8_t* at, uint64_t room, uint32_t count, uint32_t docs)
-      : room_(room), docs_(docs), list_{at, count, (docs + kChunkDocs - 1) / kChunkDocs} {}
+      : room_(room), docs_(docs), list_{at, count, ChunksOf(docs)} {}
 
   bool Fits(const uint8_t* bitmaps, uint64_t bitmap_count) const {
     if (!LengthFits()) return false;
@@ -170,6 +173,38 @@ class ListCheck {
   const TermList list_;
 };
 
+// Whether the numbers of each block stand behind those of the one before, and end where they must.
+bool NumbersFit(const Header& header, size_t column, const NumberColumn::Block* blocks) {
+  const uint64_t shift = header.numbers[column].shift;
+  const uint64_t room = header.sections[kNumberData + column] - kNumberPadding;
+  uint64_t bytes = 0;
+  uint64_t left = header.docs;
+  for (; left > 0; ++blocks) {
+    const uint32_t bits = blocks->bits();
+    if ((bits > NumberColumn::Block::kMostBits && bits != 64) || blocks->byte() != bytes) {
+      return false;
+    }
+    const uint64_t in_block = std::min(left, uint64_t{1} << shift);
+    bytes += NumberBytes(in_block, bits);
+    left -= in_block;
+  }
+  return bytes == room;
+}
+
+bool LocationsFit(const GeoColumn& locations, uint32_t docs) {
+  uint32_t expected = 0;
+  for (uint32_t chunk = 0; chunk < ChunksOf(docs); ++chunk) {
+    const auto [begin, end] = locations.RangeOf(chunk);
+    if (begin != expected || end < begin || end > locations.lows.size()) return false;
+    for (uint32_t i = begin; i < end; ++i) {
+      if (i > begin && locations.lows[i] <= locations.lows[i - 1]) return false;
+    }
+    if (end > begin && chunk * kChunkDocs + locations.lows[end - 1] >= docs) return false;
+    expected = end;
+  }
+  return expected == locations.lows.size();
+}
+
 template <typename T>
 bool AllBelow(const uint8_t* data, uint32_t docs, uint32_t bound) {
   bool below = true;
@@ -187,6 +222,7 @@ absl::StatusOr<std::shared_ptr<const Segment>> Segment::Open(std::span<const uin
   std::shared_ptr<const Segment> segment = Attach(bytes, std::move(owner));
   SR_RETURN_IF_ERROR(segment->CheckDictionary());
   SR_RETURN_IF_ERROR(segment->CheckLists());
+  SR_RETURN_IF_ERROR(segment->CheckNumbers());
   SR_RETURN_IF_ERROR(segment->CheckColumns());
   SR_RETURN_IF_ERROR(segment->CheckIds());
   return segment;
@@ -238,6 +274,16 @@ absl::Status Segment::CheckLists() const {
   return absl::OkStatus();
 }
 
+absl::Status Segment::CheckNumbers() const {
+  for (size_t i = 0; i < kNumberColumns; ++i) {
+    const NumberColumn& column = i < kNumbers     ? numbers_[i]
+                                 : i == kLocators ? locators_
+                                                  : id_times_;
+    if (!NumbersFit(*header_, i, column.blocks_)) return Broken("a column of numbers");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Segment::CheckColumns() const {
   for (size_t i = 0; i < kOrdinals; ++i) {
     const OrdinalColumn& column = ordinals_[i];
@@ -258,17 +304,9 @@ absl::Status Segment::CheckColumns() const {
   }
   for (Doc doc = 0; doc < docs_; ++doc) {
     if (lengths_[doc] > kMostLengthClass) return Broken("a document's length");
-    if ((states_[doc] & 0x7f) > static_cast<int>(ImageState::kFailed)) {
-      return Broken("a document's state");
-    }
+    if (static_cast<int>(state(doc)) == 0) return Broken("a document's state");
   }
-  const std::span<const Doc> located = locations_.docs;
-  for (size_t i = 0; i < located.size(); ++i) {
-    if (located[i] >= docs_ || (i > 0 && located[i] <= located[i - 1])) {
-      return Broken("its documents with places");
-    }
-  }
-  return absl::OkStatus();
+  return LocationsFit(locations_, docs_) ? absl::OkStatus() : Broken("its documents with places");
 }
 
 absl::Status Segment::CheckIds() const {
