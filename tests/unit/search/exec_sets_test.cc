@@ -117,26 +117,6 @@ class SetsTest : public ::testing::TestWithParam<const char*> {
   }
 };
 
-TEST_P(SetsTest, CountsWhatColumnsAndRowsShare) {
-  std::mt19937_64 random(11);
-  for (uint32_t width = 8; width <= kMostColumns; width += 8) {
-    const uint32_t count = 1 + random() % 100;
-    std::vector<uint64_t> columns(size_t{width} * count);
-    for (uint64_t& word : columns) word = random();
-    std::vector<uint64_t> rows(count);
-    for (uint64_t& row : rows) row = random() % 3 == 0 ? 0 : random();
-    std::vector<uint64_t> counts(width, 5);
-    std::vector<uint64_t> expected(width, 5);
-    for (uint32_t row = 0; row < count; ++row) {
-      for (uint32_t i = 0; i < width; ++i) {
-        expected[i] += std::popcount(columns[row * width + i] & rows[row]);
-      }
-    }
-    Kernels().CountColumns(columns.data(), width, rows.data(), count, counts.data());
-    EXPECT_EQ(counts, expected) << width;
-  }
-}
-
 TEST_P(SetsTest, PicksTheBytesOfTheBitsThatAreSet) {
   std::mt19937_64 random(12);
   for (const uint32_t count : {1u, 63u, 64u, 65u, 1000u, 4096u}) {
@@ -153,6 +133,47 @@ TEST_P(SetsTest, PicksTheBytesOfTheBitsThatAreSet) {
     std::vector<uint8_t> picked(count + 64);
     picked.resize(Kernels().PickBytes(rows.data(), bytes.data(), count, picked.data()));
     EXPECT_EQ(picked, expected) << count;
+  }
+}
+
+TEST_P(SetsTest, PicksAllBytesOfTheDocumentsThatAreWanted) {
+  std::mt19937_64 random(13);
+  // Up to so many bytes a document; and each so seldom wanted.
+  for (const uint32_t most : {1u, 2u, 10u, 200u}) {
+    for (const uint32_t seldom : {1u, 2u, 3u, 50u}) {
+      constexpr uint32_t kWords = 40;
+      std::vector<uint8_t> bytes;
+      std::vector<uint64_t> firsts(kWords);
+      std::vector<uint32_t> begun;  // by word
+      std::vector<uint64_t> rows(1);
+      std::vector<std::vector<uint8_t>> expected(kWords);
+      uint32_t docs = 0;
+      for (uint32_t left = 0, wanted = 0; bytes.size() < kWords * 64; --left) {
+        if (bytes.size() % 64 == 0) begun.push_back(docs);
+        if (left == 0) {
+          left = 1 + random() % most;
+          firsts[bytes.size() / 64] |= uint64_t{1} << bytes.size() % 64;
+          wanted = random() % seldom == 0 ? 1 : 0;
+          rows[docs / 64] |= uint64_t{wanted} << docs % 64;
+          if (++docs % 64 == 0) rows.push_back(0);
+        }
+        bytes.push_back(static_cast<uint8_t>(random()));
+        if (wanted != 0) expected[(bytes.size() - 1) / 64].push_back(bytes.back());
+      }
+      rows.push_back(0);
+      // Whatever word it begins with, as what began before goes on there.
+      for (uint32_t word = 0; word < kWords; ++word) {
+        const uint32_t words = 1 + static_cast<uint32_t>(random() % (kWords - word));
+        std::vector<uint8_t> all;
+        for (uint32_t w = word; w < word + words; ++w) {
+          all.insert(all.end(), expected[w].begin(), expected[w].end());
+        }
+        std::vector<uint8_t> picked(size_t{words} * 64 + 64);
+        picked.resize(Kernels().PickRuns(rows.data(), begun[word], &firsts[word], &bytes[word * 64],
+                                         words, picked.data()));
+        ASSERT_EQ(picked, all) << most << " " << seldom << " " << word;
+      }
+    }
   }
 }
 

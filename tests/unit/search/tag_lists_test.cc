@@ -1,4 +1,4 @@
-// Lists of tags by document, against the postings that they are made of.
+// Tags by document, in runs and lists, against the postings that they are made of.
 #include "services/api/search/exec/tag_lists.h"
 
 #include <gmock/gmock.h>
@@ -39,29 +39,50 @@ class TagListsTest : public testing::Test {
   }
 
   // Tags have the numbers that they were added with: `most` or fewer, all of which somebody has.
-  void Expect(uint32_t most, uint32_t columns) {
+  void Expect(uint32_t most, uint32_t runs) {
     const std::shared_ptr<const Segment> segment = builder_.Build();
     std::vector<TermOrd> terms;
     for (uint32_t tag = 0; tag < most; ++tag) terms.push_back(segment->FindTerm(TagOf(tag)));
-    const TagLists lists(*segment, terms, columns);
+    const TagLists lists(*segment, terms, runs);
+    std::vector<std::vector<uint32_t>> all = InRuns(lists, segment->docs());
     for (Doc doc = 0; doc < segment->docs(); ++doc) {
-      std::vector<uint32_t> found;
-      for (uint32_t n = 0; n < columns; ++n) {
-        if ((lists.bits()[size_t{doc / 64} * columns + n] >> (doc % 64) & 1) != 0) {
-          found.push_back(n);
-        }
-      }
+      std::vector<uint32_t>& found = all[doc];
       lists.ForEach(doc, 0xffffffff, [&](uint32_t number) { found.push_back(number); });
       ASSERT_THAT(found, ElementsAreArray(documents_[doc])) << doc;
       // Up to any of them.
       const uint32_t end = found.empty() ? 0 : found[doc % found.size()];
+      const auto first = std::lower_bound(found.begin(), found.end(), runs * TagRuns::kTags);
+      const auto last = std::max(first, std::lower_bound(found.begin(), found.end(), end));
       std::vector<uint32_t> before;
       lists.ForEach(doc, end, [&](uint32_t number) { before.push_back(number); });
-      for (const uint32_t number : before) ASSERT_LT(number, end);
-      ASSERT_EQ(before.size(), std::max<std::ptrdiff_t>(
-                                   0, std::lower_bound(found.begin(), found.end(), end) -
-                                          std::lower_bound(found.begin(), found.end(), columns)));
+      ASSERT_GE(before.size(), static_cast<size_t>(last - first));
+      ASSERT_TRUE(std::equal(before.begin(), before.end(), first)) << doc;
     }
+  }
+
+  // By document.
+  static std::vector<std::vector<uint32_t>> InRuns(const TagLists& lists, uint32_t docs) {
+    std::vector<std::vector<uint32_t>> numbers(docs);
+    for (size_t run = 0; run < lists.runs().size(); ++run) {
+      const TagRuns& runs = lists.runs()[run];
+      Doc begun = 0;
+      for (uint32_t g = 0; g < runs.groups(); ++g) {
+        const TagRuns::Group group = runs.group(g);
+        EXPECT_EQ(group.begun, begun);
+        for (uint32_t i = 0; i < group.words * 64; ++i) {
+          begun += group.firsts[i / 64] >> i % 64 & 1;
+          if (i == 0) {
+            EXPECT_EQ(group.first, begun - 1);
+          }
+          if (group.numbers[i] == TagRuns::kNone) continue;
+          numbers[begun - 1].push_back(static_cast<uint32_t>(run) * TagRuns::kTags +
+                                       group.numbers[i]);
+        }
+        EXPECT_EQ(group.behind, begun);
+      }
+      EXPECT_EQ(begun, docs);
+    }
+    return numbers;
   }
 
   SegmentBuilder builder_;
@@ -87,19 +108,19 @@ TEST_F(TagListsTest, HoldTheTagsOfEachDocument) {
     tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
     Add(std::move(tags));
   }
-  Expect(kTags, 64);
+  Expect(kTags, 2);
 }
 
 TEST_F(TagListsTest, GoOnInTheNextChunk) {
   for (uint32_t i = 0; i < kChunkDocs + 70; ++i) Add({i % 3, 3 + i % 500});
-  Expect(503, 8);
+  Expect(503, 1);
 }
 
 TEST_F(TagListsTest, MayBeEmpty) {
   Expect(0, 0);
   Add({});
   Add({0});
-  Expect(1, 8);
+  Expect(1, 1);
 }
 
 TEST_F(TagListsTest, OfMoreTagsThanThereMayBeTheFirstAreKept) {
@@ -109,11 +130,11 @@ TEST_F(TagListsTest, OfMoreTagsThanThereMayBeTheFirstAreKept) {
   const std::shared_ptr<const Segment> segment = builder_.Build();
   std::vector<TermOrd> terms;
   for (const uint32_t tag : many) terms.push_back(segment->FindTerm(TagOf(tag)));
-  const TagLists lists(*segment, terms, 64);
+  const TagLists lists(*segment, terms, 1);
   for (Doc doc = 0; doc < segment->docs(); ++doc) {
-    uint32_t next = 64;
+    uint32_t next = TagRuns::kTags;
     lists.ForEach(doc, 0xffffffff, [&](uint32_t number) { ASSERT_EQ(number, next++); });
-    EXPECT_GT(next, 64 + kMaxTags);
+    EXPECT_GT(next, TagRuns::kTags + kMaxTags);
   }
 }
 

@@ -78,7 +78,7 @@ std::vector<TagCounts> CountsOf(const Snapshot& snapshot, const Matches& matches
   std::vector<TagCounts> segments;
   for (uint32_t s = 0; s < matches.segments(); ++s) {
     if (matches.count(s) == 0) continue;
-    segments.emplace_back(snapshot, matches, s).CountColumns();
+    segments.emplace_back(snapshot, matches, s).CountFrequent();
   }
   return segments;
 }

@@ -1,12 +1,12 @@
 #include "services/api/search/exec/facets.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "services/api/search/exec/facet_values.h"
 #include "services/api/search/exec/set_kernels.h"
+#include "services/api/search/exec/turns.h"
 #include "services/api/search/similar/color.h"
 
 namespace stockroom::api {
@@ -51,18 +51,6 @@ Facet CountBy(const Snapshot& snapshot, const Matches& matches, Size size, Count
   return sums.Top();
 }
 
-// In turns: adding to what was just added to would wait for it.
-constexpr uint32_t kTurns = 4;
-using Turns = std::vector<std::array<uint32_t, kTurns>>;  // by value
-
-void CountEach(const uint8_t* values, uint32_t count, Turns& turns) {
-  uint32_t i = 0;
-  for (; i + kTurns <= count; i += kTurns) {
-    for (uint32_t turn = 0; turn < kTurns; ++turn) ++turns[values[i + turn]][turn];
-  }
-  for (; i < count; ++i) ++turns[values[i]][0];
-}
-
 // By a column of one byte a document.
 void CountBytes(const Matches& matches, uint32_t s, const uint8_t* column, uint32_t docs,
                 Turns& turns) {
@@ -103,9 +91,7 @@ Facet CountOrdinal(const Snapshot& snapshot, const Matches& matches, Ordinal fie
         if (column.width() == 1) CountBytes(matches, s, column.data(), segment.docs(), turns);
         if (column.width() == 2) count(reinterpret_cast<const uint16_t*>(column.data()));
         if (column.width() == 4) count(reinterpret_cast<const uint32_t*>(column.data()));
-        for (size_t i = 0; i < counts.size(); ++i) {
-          for (const uint32_t part : turns[i]) counts[i] += part;
-        }
+        for (size_t i = 0; i < counts.size(); ++i) counts[i] = SumOf(turns[i]);
       },
       [field](const Segment& segment, uint32_t ord) { return segment.ordinals(field).value(ord); });
 }

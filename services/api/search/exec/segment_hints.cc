@@ -11,11 +11,6 @@
 namespace stockroom::api {
 namespace {
 
-// A tag that more than this part of the documents have stands in a column: more memory than in
-// lists, where it takes a byte (sixty-four columns of a usual dictionary of tags: twice as much),
-// but a fraction of the time.
-constexpr uint32_t kColumnFrom = 128;
-
 uint32_t CountWholeTag(const Segment& segment, TermOrd term) {
   uint32_t count = 0;
   uint64_t by_rank[kChunkWords];
@@ -32,6 +27,18 @@ uint32_t CountWholeTag(const Segment& segment, TermOrd term) {
     }
   }
   return count;
+}
+
+// Runs take no more memory than lists where a document has one of their tags or more.
+uint32_t RunsFor(const std::vector<SegmentHints::Tag>& tags, uint32_t docs) {
+  uint32_t runs = 0;
+  for (size_t begin = 0; begin < tags.size(); begin += TagRuns::kTags, ++runs) {
+    const size_t end = std::min<size_t>(begin + TagRuns::kTags, tags.size());
+    uint64_t sum = 0;
+    for (size_t i = begin; i < end; ++i) sum += tags[i].count;
+    if (sum < docs) break;
+  }
+  return runs;
 }
 
 std::string WordsLine(std::string_view value) {
@@ -69,15 +76,10 @@ const std::vector<SegmentHints::Tag>& SegmentHints::Tags(const Segment& segment)
 }
 
 TagLists SegmentHints::ListsOf(const Segment& segment, const std::vector<Tag>& tags) {
-  uint32_t frequent = 0;
-  while (frequent < std::min<size_t>(tags.size(), kMostColumns) &&
-         tags[frequent].count > segment.docs() / kColumnFrom) {
-    ++frequent;
-  }
   std::vector<TermOrd> terms;
   terms.reserve(tags.size());
   for (const Tag& tag : tags) terms.push_back(tag.term);
-  return {segment, terms, (frequent + 7) / 8 * 8};
+  return {segment, terms, RunsFor(tags, segment.docs())};
 }
 
 const TagLists& SegmentHints::Lists(const Segment& segment) const {

@@ -8,8 +8,6 @@
 
 namespace stockroom::api {
 
-inline constexpr uint32_t kMostColumns = 64;
-
 // Bitmaps have kChunkWords words, need not be aligned, and `out` may be one of the operands.
 struct SetKernels {
   const char* name;
@@ -20,10 +18,6 @@ struct SetKernels {
   void (*OrInto)(uint64_t* into, const uint64_t* from);
   uint32_t (*Count)(const uint64_t* bits);
   uint32_t (*CountAnd)(const uint64_t* a, const uint64_t* b);
-  // counts[i] grows by the bits that columns[row * width + i] and rows[row] share, over all rows:
-  // of 64 documents each, by rows of bits. `width` is a multiple of 8, at most kMostColumns.
-  void (*CountColumns)(const uint64_t* columns, uint32_t width, const uint64_t* rows,
-                       uint32_t count, uint64_t* counts);
   // What two ascending lists without repetition share, ascending. `out` is neither of them and has
   // room for the shorter one and 8 more.
   uint32_t (*Intersect)(const uint16_t* a, uint32_t na, const uint16_t* b, uint32_t nb,
@@ -44,6 +38,12 @@ struct SetKernels {
   // Writes bytes[n] for each bit n that is set in the rows, of 64 bits each; how many. `bytes` has
   // `count` of them, and no bit is set behind them. `out` has room for `count` and 64 more.
   uint32_t (*PickBytes)(const uint64_t* rows, const uint8_t* bytes, uint32_t count, uint8_t* out);
+  // The same of documents that have one byte or more each, one document's behind those of the one
+  // before. Of 64 * `words` bytes; bit n of `firsts` says whether byte n is the first of its
+  // document, of which `begun` began before. Bit d of `rows` says whether document d is wanted; one
+  // word more than there are documents is read.
+  uint32_t (*PickRuns)(const uint64_t* rows, uint32_t begun, const uint64_t* firsts,
+                       const uint8_t* bytes, uint32_t words, uint8_t* out);
 };
 
 // The best that this machine has: "avx512", "avx2" or "portable".

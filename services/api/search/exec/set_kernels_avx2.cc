@@ -76,24 +76,6 @@ SR_AVX2 uint32_t Avx2CountAnd(const uint64_t* a, const uint64_t* b) {
   return SumOf(sum);
 }
 
-SR_AVX2 void Avx2CountColumns(const uint64_t* columns, uint32_t width, const uint64_t* rows,
-                              uint32_t count, uint64_t* counts) {
-  // Eight columns at a time: the rows of bits stay in the cache.
-  for (uint32_t i = 0; i < width; i += 8) {
-    __m256i low = Load256(counts + i);
-    __m256i high = Load256(counts + i + 4);
-    for (uint32_t row = 0; row < count; ++row) {
-      if (rows[row] == 0) continue;
-      const __m256i wanted = _mm256_set1_epi64x(static_cast<int64_t>(rows[row]));
-      const uint64_t* of_row = columns + size_t{row} * width + i;
-      low = _mm256_add_epi64(low, LaneCounts(_mm256_and_si256(Load256(of_row), wanted)));
-      high = _mm256_add_epi64(high, LaneCounts(_mm256_and_si256(Load256(of_row + 4), wanted)));
-    }
-    Store256(counts + i, low);
-    Store256(counts + i + 4, high);
-  }
-}
-
 // By mask of eight 16-bit lanes: the shuffle that moves those lanes to the front.
 struct PackTable {
   alignas(16) std::array<std::array<uint8_t, 16>, 256> shuffles{};
@@ -227,6 +209,22 @@ SR_AVX2 uint32_t Avx2ChoosePairs(const uint8_t* packed, uint64_t bytes, uint64_t
   return word;
 }
 
+SR_AVX2 uint32_t Avx2PickRuns(const uint64_t* rows, uint32_t begun, const uint64_t* firsts,
+                              const uint8_t* bytes, uint32_t words, uint8_t* out) {
+  uint32_t picked = 0;
+  uint64_t goes_on = begun == 0 ? 0 : rows[(begun - 1) / 64] >> (begun - 1) % 64 & 1;
+  for (uint32_t w = 0; w < words; ++w) {
+    const uint64_t wanted = _pdep_u64(BitsFrom(rows, begun), firsts[w]);
+    begun += static_cast<uint32_t>(_mm_popcnt_u64(firsts[w]));
+    const uint64_t runs = Runs(firsts[w], wanted, goes_on);
+    goes_on = runs >> 63;
+    for (uint64_t left = runs; left != 0; left = _blsr_u64(left)) {
+      out[picked++] = bytes[size_t{w} * 64 + _tzcnt_u64(left)];
+    }
+  }
+  return picked;
+}
+
 }  // namespace
 
 const SetKernels kAvx2 = {
@@ -236,13 +234,13 @@ const SetKernels kAvx2 = {
     .OrInto = Avx2OrInto,
     .Count = Avx2Count,
     .CountAnd = Avx2CountAnd,
-    .CountColumns = Avx2CountColumns,
     .Intersect = Avx2Intersect,
     .TestEach = Avx2TestEach,
     .Deposit = Avx2Deposit,
     .ChooseNibbles = Avx2ChooseNibbles,
     .ChoosePairs = Avx2ChoosePairs,
     .PickBytes = PickBytesSingly,
+    .PickRuns = Avx2PickRuns,
 };
 
 }  // namespace stockroom::api::set_kernels

@@ -66,48 +66,6 @@ SR_AVX512 uint32_t Avx512CountAnd(const uint64_t* a, const uint64_t* b) {
   return SumOfLanes(sum);
 }
 
-// Of 8 * kVectors columns; what has been counted stays in registers.
-template <int kVectors>
-SR_AVX512 void CountVectors(const uint64_t* columns, const uint64_t* rows, uint32_t count,
-                            uint64_t* counts) {
-  __m512i sums[kVectors];
-  for (int v = 0; v < kVectors; ++v) sums[v] = _mm512_loadu_si512(counts + 8 * v);
-  for (uint32_t row = 0; row < count; ++row) {
-    if (rows[row] == 0) continue;
-    const __m512i wanted = _mm512_set1_epi64(static_cast<int64_t>(rows[row]));
-    const uint64_t* of_row = columns + size_t{row} * 8 * kVectors;
-    for (int v = 0; v < kVectors; ++v) {
-      const __m512i both = _mm512_and_si512(_mm512_loadu_si512(of_row + 8 * v), wanted);
-      sums[v] = _mm512_add_epi64(sums[v], _mm512_popcnt_epi64(both));
-    }
-  }
-  for (int v = 0; v < kVectors; ++v) _mm512_storeu_si512(counts + 8 * v, sums[v]);
-}
-
-void Avx512CountColumns(const uint64_t* columns, uint32_t width, const uint64_t* rows,
-                        uint32_t count, uint64_t* counts) {
-  switch (width / 8) {
-    case 1:
-      return CountVectors<1>(columns, rows, count, counts);
-    case 2:
-      return CountVectors<2>(columns, rows, count, counts);
-    case 3:
-      return CountVectors<3>(columns, rows, count, counts);
-    case 4:
-      return CountVectors<4>(columns, rows, count, counts);
-    case 5:
-      return CountVectors<5>(columns, rows, count, counts);
-    case 6:
-      return CountVectors<6>(columns, rows, count, counts);
-    case 7:
-      return CountVectors<7>(columns, rows, count, counts);
-    case 8:
-      return CountVectors<8>(columns, rows, count, counts);
-    default:
-      return;
-  }
-}
-
 SR_AVX512 uint32_t Avx512TestEach(const uint64_t* bits, const uint16_t* docs, uint32_t count,
                                   uint64_t* hits) {
   const __m512i ones = _mm512_set1_epi32(1);
@@ -163,6 +121,26 @@ SR_AVX512 uint32_t Avx512PickBytes(const uint64_t* rows, const uint8_t* bytes, u
   return picked;
 }
 
+// Measured: memory does not keep up by itself.
+constexpr size_t kPrefetchAhead = 1536;
+
+SR_AVX512 uint32_t Avx512PickRuns(const uint64_t* rows, uint32_t begun, const uint64_t* firsts,
+                                  const uint8_t* bytes, uint32_t words, uint8_t* out) {
+  uint32_t picked = 0;
+  uint64_t goes_on = begun == 0 ? 0 : rows[(begun - 1) / 64] >> (begun - 1) % 64 & 1;
+  for (uint32_t w = 0; w < words; ++w) {
+    const uint64_t wanted = _pdep_u64(BitsFrom(rows, begun), firsts[w]);
+    begun += static_cast<uint32_t>(_mm_popcnt_u64(firsts[w]));
+    const uint64_t runs = Runs(firsts[w], wanted, goes_on);
+    goes_on = runs >> 63;
+    __builtin_prefetch(bytes + size_t{w} * 64 + kPrefetchAhead);
+    const __m512i of_word = _mm512_loadu_si512(bytes + size_t{w} * 64);
+    _mm512_storeu_si512(out + picked, _mm512_maskz_compress_epi8(runs, of_word));
+    picked += static_cast<uint32_t>(_mm_popcnt_u64(runs));
+  }
+  return picked;
+}
+
 }  // namespace
 
 const SetKernels kAvx512 = {
@@ -172,13 +150,13 @@ const SetKernels kAvx512 = {
     .OrInto = Avx512OrInto,
     .Count = Avx512Count,
     .CountAnd = Avx512CountAnd,
-    .CountColumns = Avx512CountColumns,
     .Intersect = Avx512Intersect,
     .TestEach = Avx512TestEach,
     .Deposit = Avx512Deposit,
     .ChooseNibbles = Avx512ChooseNibbles,
     .ChoosePairs = Avx512ChoosePairs,
     .PickBytes = Avx512PickBytes,
+    .PickRuns = Avx512PickRuns,
 };
 
 }  // namespace stockroom::api::set_kernels

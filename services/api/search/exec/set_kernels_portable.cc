@@ -41,17 +41,6 @@ uint32_t PortableCountAnd(const uint64_t* a, const uint64_t* b) {
   return count;
 }
 
-void PortableCountColumns(const uint64_t* columns, uint32_t width, const uint64_t* rows,
-                          uint32_t count, uint64_t* counts) {
-  for (uint32_t row = 0; row < count; ++row) {
-    if (rows[row] == 0) continue;
-    const uint64_t* of_row = columns + size_t{row} * width;
-    for (uint32_t i = 0; i < width; ++i) {
-      counts[i] += static_cast<uint64_t>(std::popcount(of_row[i] & rows[row]));
-    }
-  }
-}
-
 }  // namespace
 
 uint32_t MergeFrom(const uint16_t* a, uint32_t na, uint32_t i, const uint16_t* b, uint32_t nb,
@@ -128,6 +117,27 @@ uint32_t PickBytesSingly(const uint64_t* rows, const uint8_t* bytes, uint32_t co
   return picked;
 }
 
+namespace {
+
+uint32_t PortablePickRuns(const uint64_t* rows, uint32_t begun, const uint64_t* firsts,
+                          const uint8_t* bytes, uint32_t words, uint8_t* out) {
+  uint32_t picked = 0;
+  uint64_t goes_on = begun == 0 ? 0 : rows[(begun - 1) / 64] >> (begun - 1) % 64 & 1;
+  for (uint32_t w = 0; w < words; ++w) {
+    uint64_t wanted = 0;
+    uint64_t rows_left = BitsFrom(rows, begun);
+    for (uint64_t left = firsts[w]; left != 0; left &= left - 1, rows_left >>= 1, ++begun) {
+      wanted |= (left & -left) * (rows_left & 1);
+    }
+    const uint64_t runs = Runs(firsts[w], wanted, goes_on);
+    goes_on = runs >> 63;
+    picked += PickBytesSingly(&runs, bytes + size_t{w} * 64, 64, out + picked);
+  }
+  return picked;
+}
+
+}  // namespace
+
 const SetKernels kPortable = {
     .name = "portable",
     .And = PortableAnd,
@@ -135,13 +145,13 @@ const SetKernels kPortable = {
     .OrInto = PortableOrInto,
     .Count = PortableCount,
     .CountAnd = PortableCountAnd,
-    .CountColumns = PortableCountColumns,
     .Intersect = PortableIntersect,
     .TestEach = PortableTestEach,
     .Deposit = PortableDeposit,
     .ChooseNibbles = PortableChoose,
     .ChoosePairs = PortableChoose,
     .PickBytes = PickBytesSingly,
+    .PickRuns = PortablePickRuns,
 };
 
 }  // namespace stockroom::api::set_kernels

@@ -1,17 +1,19 @@
 #include "services/api/search/exec/tag_counts.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 
 #include "services/api/search/exec/payloads.h"
 #include "services/api/search/exec/set_kernels.h"
+#include "services/api/search/exec/turns.h"
 
 namespace stockroom::api {
 namespace {
 
-// Measured, in nanoseconds, at a million documents: a document's list; and a posting, and that
-// there are postings in a chunk.
+// Measured, in nanoseconds, at a million documents: a group of a run, and a byte of it that is
+// counted; a document's list; and a posting, and that there are postings in a chunk.
+constexpr double kGroupNanos = 150;
+constexpr double kByteNanos = 0.7;
 constexpr double kListNanos = 16;
 constexpr double kPostingNanos = 0.8;
 constexpr double kChunkNanos = 30;
@@ -74,67 +76,97 @@ TagCounts::TagCounts(const Snapshot& snapshot, const Matches& matches, uint32_t 
       tags_(state_.loose->hints.Tags(segment_)),
       lists_(state_.loose->hints.Lists(segment_)),
       found_(matches.count(segment)),
-      bits_(matches.chunks(segment)),
+      rows_(size_t{matches.chunks(segment)} * kChunkWords + 1),
       counts_(tags_.size()) {
-  for (uint32_t chunk = 0; chunk < bits_.size(); ++chunk) {
-    if (matches.count(segment, chunk) == 0) continue;
+  for (uint32_t chunk = 0; chunk < segment_.chunks(); ++chunk) {
+    if (!HasAny(chunk)) continue;
     ChunkSet set;
     matches.View(segment, chunk, set);
-    bits_[chunk] = std::make_unique<Bits>();
-    bits_[chunk]->words.fill(0);
-    set.AddTo(bits_[chunk]->words.data());
+    set.AddTo(&rows_[size_t{chunk} * kChunkWords]);
   }
 }
 
-void TagCounts::CountColumns() {
-  const uint32_t columns = lists_.columns();
-  std::array<uint64_t, kMostColumns> sums{};
-  const uint32_t all_rows = (segment_.docs() + 63) / 64;
-  for (uint32_t chunk = 0; columns > 0 && chunk < bits_.size(); ++chunk) {
-    if (bits_[chunk] == nullptr) continue;
-    const uint32_t first = chunk * kChunkWords;
-    Kernels().CountColumns(lists_.bits() + size_t{first} * columns, columns,
-                           bits_[chunk]->words.data(), std::min(all_rows - first, kChunkWords),
-                           sums.data());
-  }
-  counted_ = static_cast<uint32_t>(std::min<size_t>(columns, tags_.size()));
-  for (uint32_t tag = 0; tag < counted_; ++tag) counts_[tag] = static_cast<uint32_t>(sums[tag]);
-}
-
-void TagCounts::CountRest(uint64_t least) {
-  const auto end = static_cast<uint32_t>(
-      std::partition_point(tags_.begin(), tags_.end(),
-                           [least](const SegmentHints::Tag& tag) { return tag.count >= least; }) -
-      tags_.begin());
-  if (end <= counted_) return;
-  if (PostingsAreFaster(end)) {
-    CountInPostings(end);
-  } else {
-    CountInLists(end);
-  }
+void TagCounts::CountFrequent() {
+  if (lists_.runs().empty()) return;
+  const auto end = static_cast<uint32_t>(std::min<size_t>(TagRuns::kTags, tags_.size()));
+  CountInRuns(lists_.runs()[0], end);
   counted_ = end;
 }
 
-bool TagCounts::PostingsAreFaster(uint32_t end) const {
-  const double lists = kListNanos * static_cast<double>(found_);
-  double postings = 0;
-  for (uint32_t tag = counted_; tag < end && postings <= lists; ++tag) {
-    postings += kPostingNanos * tags_[tag].count + kChunkNanos * static_cast<double>(bits_.size());
+void TagCounts::CountRest(uint64_t least) {
+  const auto all = static_cast<uint32_t>(
+      std::partition_point(tags_.begin(), tags_.end(),
+                           [least](const SegmentHints::Tag& tag) { return tag.count >= least; }) -
+      tags_.begin());
+  while (counted_ < all) {
+    const uint32_t number = counted_ / TagRuns::kTags;
+    const TagRuns* runs = number < lists_.runs().size() ? &lists_.runs()[number] : nullptr;
+    const auto end = runs == nullptr ? all : std::min(all, (number + 1) * TagRuns::kTags);
+    const double nanos = runs == nullptr ? NanosInLists() : NanosInRuns(*runs);
+    if (NanosInPostings(end, nanos) <= nanos) {
+      CountInPostings(end);
+    } else if (runs == nullptr) {
+      CountInLists(end);
+    } else {
+      CountInRuns(*runs, end);
+    }
+    counted_ = end;
   }
-  return postings <= lists;
+}
+
+double TagCounts::NanosInRuns(const TagRuns& runs) const {
+  const double groups = std::min<double>(runs.groups(), static_cast<double>(found_));
+  const double wanted = static_cast<double>(found_) / segment_.docs();
+  return kGroupNanos * groups + kByteNanos * wanted * static_cast<double>(runs.size());
+}
+
+double TagCounts::NanosInLists() const { return kListNanos * static_cast<double>(found_); }
+
+double TagCounts::NanosInPostings(uint32_t end, double most) const {
+  double nanos = 0;
+  for (uint32_t tag = counted_; tag < end && nanos <= most; ++tag) {
+    nanos += kPostingNanos * tags_[tag].count + kChunkNanos * segment_.chunks();
+  }
+  return nanos;
+}
+
+void TagCounts::CountInRuns(const TagRuns& runs, uint32_t end) {
+  // Of those that match and those that do not, the fewer are counted.
+  const bool inverted = found_ > segment_.docs() / 2;
+  if (inverted) Invert();
+  Turns turns(TagRuns::kTags + 1);
+  uint8_t picked[TagRuns::kGroup + 64];
+  for (uint32_t number = 0; number < runs.groups(); ++number) {
+    const TagRuns::Group group = runs.group(number);
+    const auto row = rows_.begin() + group.first / 64;
+    const auto row_end = rows_.begin() + (group.behind + 63) / 64;
+    if (std::find_if(row, row_end, [](uint64_t bits) { return bits != 0; }) == row_end) continue;
+    const uint32_t count = Kernels().PickRuns(rows_.data(), group.begun, group.firsts,
+                                              group.numbers, group.words, picked);
+    CountEach(picked, count, turns);
+  }
+  for (uint32_t tag = counted_; tag < end; ++tag) {
+    const uint32_t count = SumOf(turns[tag % TagRuns::kTags]);
+    counts_[tag] = inverted ? tags_[tag].count - count : count;
+  }
+  if (inverted) Invert();
+}
+
+void TagCounts::Invert() {
+  for (uint64_t& row : rows_) row = ~row;
 }
 
 void TagCounts::CountInPostings(uint32_t end) {
-  for (uint32_t chunk = 0; chunk < bits_.size(); ++chunk) {
-    if (bits_[chunk] == nullptr) continue;
+  for (uint32_t chunk = 0; chunk < segment_.chunks(); ++chunk) {
+    if (!HasAny(chunk)) continue;
     for (uint32_t tag = counted_; tag < end; ++tag) counts_[tag] += CountIn(chunk, tags_[tag].term);
   }
 }
 
 void TagCounts::CountInLists(uint32_t end) {
   std::vector<uint16_t> lows;
-  for (uint32_t chunk = 0; chunk < bits_.size(); ++chunk) {
-    if (bits_[chunk] == nullptr) continue;
+  for (uint32_t chunk = 0; chunk < segment_.chunks(); ++chunk) {
+    if (!HasAny(chunk)) continue;
     const Doc base = chunk * kChunkDocs;
     ChunkSet set;
     matches_.View(number_, chunk, set);
@@ -149,24 +181,23 @@ void TagCounts::CountInLists(uint32_t end) {
 }
 
 uint64_t TagCounts::CountIn(uint32_t chunk, TermOrd term) const {
-  return CountTagged(segment_.Postings(term, chunk), bits_[chunk]->words.data());
+  return CountTagged(segment_.Postings(term, chunk), rows(chunk));
 }
 
 uint64_t TagCounts::CountOne(std::string_view text) const {
   const TermOrd term = segment_.FindTerm(text);
   uint64_t count = 0;
-  for (uint32_t chunk = 0; term != kNoTerm && chunk < bits_.size(); ++chunk) {
-    if (bits_[chunk] != nullptr) count += CountIn(chunk, term);
+  for (uint32_t chunk = 0; term != kNoTerm && chunk < segment_.chunks(); ++chunk) {
+    if (HasAny(chunk)) count += CountIn(chunk, term);
   }
   return count;
 }
 
 std::optional<Doc> TagCounts::Newest(std::string_view text) const {
   const TermOrd term = segment_.FindTerm(text);
-  for (uint32_t chunk = 0; term != kNoTerm && chunk < bits_.size(); ++chunk) {
-    if (bits_[chunk] == nullptr) continue;
-    const std::optional<uint16_t> low =
-        FirstTagged(segment_.Postings(term, chunk), bits_[chunk]->words.data());
+  for (uint32_t chunk = 0; term != kNoTerm && chunk < segment_.chunks(); ++chunk) {
+    if (!HasAny(chunk)) continue;
+    const std::optional<uint16_t> low = FirstTagged(segment_.Postings(term, chunk), rows(chunk));
     if (low) return chunk * kChunkDocs + *low;
   }
   return std::nullopt;

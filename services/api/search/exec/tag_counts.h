@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,8 +15,8 @@ class TagCounts {
   // `snapshot` and `matches` must outlive it.
   TagCounts(const Snapshot& snapshot, const Matches& matches, uint32_t segment);
 
-  // Counts the segment's most frequent tags: see TagLists. The first.
-  void CountColumns();
+  // Counts the segment's most frequent tags, if they are in runs: see TagLists. The first.
+  void CountFrequent();
   // Counts the others that at least `least` documents of the segment have.
   void CountRest(uint64_t least);
 
@@ -39,14 +38,18 @@ class TagCounts {
   uint32_t number() const { return number_; }
 
  private:
-  struct alignas(64) Bits {
-    ChunkBitmap words;
-  };
-
+  bool HasAny(uint32_t chunk) const { return matches_.count(number_, chunk) > 0; }
+  const uint64_t* rows(uint32_t chunk) const { return &rows_[size_t{chunk} * kChunkWords]; }
   uint64_t CountIn(uint32_t chunk, TermOrd term) const;
-  void CountInPostings(uint32_t end);
+  void Invert();
+  // Each: those from counted() on.
+  void CountInRuns(const TagRuns& runs, uint32_t end);
   void CountInLists(uint32_t end);
-  bool PostingsAreFaster(uint32_t end) const;
+  void CountInPostings(uint32_t end);
+  // About; the last no more than `most` or so.
+  double NanosInRuns(const TagRuns& runs) const;
+  double NanosInLists() const;
+  double NanosInPostings(uint32_t end, double most) const;
 
   const uint32_t number_;
   const SegmentState& state_;
@@ -55,7 +58,7 @@ class TagCounts {
   const std::vector<SegmentHints::Tag>& tags_;
   const TagLists& lists_;
   const uint64_t found_;
-  std::vector<std::unique_ptr<Bits>> bits_;  // by chunk; null: none
+  std::vector<uint64_t> rows_;  // bit d of them: whether document d matches; and a word more
   std::vector<uint32_t> counts_;
   uint32_t counted_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "services/api/search/exec/tag_lists.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "services/api/search/exec/chunk_set.h"
@@ -33,36 +34,30 @@ void ForEachTagged(const Segment& segment, TermOrd term, uint32_t chunk, Visit v
 
 }  // namespace
 
-TagLists::TagLists(const Segment& segment, const std::vector<TermOrd>& terms, uint32_t columns)
-    : columns_(columns) {
-  FillColumns(segment, terms);
+TagLists::TagLists(const Segment& segment, const std::vector<TermOrd>& terms, uint32_t runs)
+    : runs_(runs), listed_from_(runs * TagRuns::kTags) {
   blocks_.reserve(segment.docs() / kBlock + 1);
   starts_.reserve(size_t{segment.docs()} + 1);
   for (uint32_t chunk = 0; chunk < segment.chunks(); ++chunk) AddChunk(segment, terms, chunk);
+  for (TagRuns& each : runs_) each.End();
   AddList(nullptr, nullptr);
   // One more: the end of the last list is an element, too.
   lists_.push_back(0);
   lists_.shrink_to_fit();
 }
 
-void TagLists::FillColumns(const Segment& segment, const std::vector<TermOrd>& terms) {
-  bits_.resize(size_t{(segment.docs() + 63) / 64} * columns_);
-  for (uint32_t number = 0; number < std::min<size_t>(columns_, terms.size()); ++number) {
-    for (uint32_t chunk = 0; chunk < segment.chunks(); ++chunk) {
-      uint64_t* const rows = &bits_[size_t{chunk} * kChunkWords * columns_ + number];
-      ForEachTagged(segment, terms[number], chunk, [&](uint16_t low) {
-        rows[size_t{low / 64u} * columns_] |= uint64_t{1} << (low % 64u);
-      });
-    }
-  }
+uint64_t TagLists::bytes() const {
+  uint64_t bytes = blocks_.capacity() * sizeof(uint64_t) + starts_.capacity() * sizeof(uint16_t) +
+                   lists_.capacity();
+  for (const TagRuns& each : runs_) bytes += each.bytes();
+  return bytes;
 }
 
 void TagLists::AddChunk(const Segment& segment, const std::vector<TermOrd>& terms, uint32_t chunk) {
   const uint32_t docs = std::min(kChunkDocs, segment.docs() - chunk * kChunkDocs);
   const auto for_each = [&](auto visit) {
-    for (uint32_t number = columns_; number < terms.size(); ++number) {
-      ForEachTagged(segment, terms[number], chunk,
-                    [&](uint16_t low) { visit(number - columns_, low); });
+    for (uint32_t number = 0; number < terms.size(); ++number) {
+      ForEachTagged(segment, terms[number], chunk, [&](uint16_t low) { visit(number, low); });
     }
   };
   // A counting sort by document, one further, so that while filling each moves to its end.
@@ -72,8 +67,18 @@ void TagLists::AddChunk(const Segment& segment, const std::vector<TermOrd>& term
   std::vector<uint32_t> numbers(ends.back());
   for_each([&](uint32_t number, uint16_t low) { numbers[ends[low + 1u]++] = number; });
   for (uint32_t low = 0; low < docs; ++low) {
-    AddList(numbers.data() + ends[low], numbers.data() + ends[low + 1]);
+    Add(numbers.data() + ends[low], numbers.data() + ends[low + 1]);
   }
+}
+
+void TagLists::Add(const uint32_t* begin, const uint32_t* end) {
+  for (uint32_t i = 0; i < runs_.size(); ++i) {
+    const uint32_t base = i * TagRuns::kTags;
+    const uint32_t* const behind = std::lower_bound(begin, end, base + TagRuns::kTags);
+    runs_[i].Add(begin, behind, base);
+    begin = behind;
+  }
+  AddList(begin, end);
 }
 
 void TagLists::AddList(const uint32_t* begin, const uint32_t* end) {
@@ -81,23 +86,22 @@ void TagLists::AddList(const uint32_t* begin, const uint32_t* end) {
   const size_t start = lists_.size();
   starts_.push_back(static_cast<uint16_t>(start - blocks_.back()));
   if (begin == end) return;
-  const auto count = [&](const uint32_t* from, uint32_t below) {
-    return std::min<std::ptrdiff_t>(kMostOfAKind, std::lower_bound(from, end, below) - from);
-  };
-  const uint32_t* const twelve = begin + count(begin, kEight);
-  const uint32_t* const rest = twelve + count(twelve, kTwelve);
+  const uint32_t* const rest =
+      begin + std::min<std::ptrdiff_t>(
+                  kMostOfTwelve, std::lower_bound(begin, end, listed_from_ + kTwelve) - begin);
   const auto put = [&](uint32_t number, int bytes) {
     for (int i = 0; i < bytes; ++i) lists_.push_back(static_cast<uint8_t>(number >> 8 * i));
   };
-  put(static_cast<uint32_t>((twelve - begin) | (rest - twelve) << 4), 1);
-  for (; begin < twelve; ++begin) put(*begin, 1);
-  for (; begin + 1 < rest; begin += 2) put(begin[0] | begin[1] << 12, 3);
-  for (; begin < rest; ++begin) put(*begin, 2);
+  put(static_cast<uint32_t>(rest - begin), 1);
+  const auto other = [&](const uint32_t* number) { return *number - listed_from_; };
+  for (; begin + 1 < rest; begin += 2) put(other(begin) | other(begin + 1) << 12, 3);
+  for (; begin < rest; ++begin) put(other(begin), 2);
   for (; begin < end; ++begin) {
-    const size_t bytes = *begin < kLong ? sizeof(kLong) : sizeof(kLong) + sizeof(*begin);
+    const uint32_t number = other(begin);
+    const size_t bytes = number < kLong ? sizeof(kLong) : sizeof(kLong) + sizeof(number);
     if (lists_.size() - start + bytes > kLongest) return;
-    put(std::min<uint32_t>(*begin, kLong), sizeof(kLong));
-    if (*begin >= kLong) put(*begin, sizeof(*begin));
+    put(std::min<uint32_t>(number, kLong), sizeof(kLong));
+    if (number >= kLong) put(number, sizeof(number));
   }
 }
 
