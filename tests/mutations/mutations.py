@@ -362,6 +362,14 @@ MUTATIONS = [
   Apply(std::move(images), deleted);
 """,
      "api_test", "FollowedLogTest.APositionIsNamedOnlyOnceTheIndexHoldsIt"),
+    ("load-is-of-its-end", "what changes while the catalogue is loaded is followed afterwards",
+     "services/api/metadata/mysql_snapshot.cc",
+     "  return range->last;\n",
+     """  const auto late = ReadFeedRange(lease.db());
+  SR_RETURN_IF_ERROR(late.status());
+  return late->last;
+""",
+     "mysql_store_test", "*WhatChangesWhileTheSnapshotIsReadIsInItOrInTheFeed*"),
     ("keeps-the-dead", "a follower that missed deletions forgets what is gone",
      "services/api/events/feed_follower.cc",
      "if (again) gone = index_.KeepOnly(there);", "",
@@ -1175,6 +1183,15 @@ MUTATIONS = [
      "services/api/search/store/mapped_file.cc",
      "  SR_RETURN_IF_ERROR(Allocate(end));\n", "",
      "search_store_test", "DocumentStoreTest.*"),
+    ("seals-what-is-being-written", "a checkpoint names only documents that are written",
+     "services/api/search/store/document_store.cc",
+     "  while (writing_ > 0) written_.Wait(mu_);\n", "",
+     "search_store_test", "StoreConcurrencyTest.WhatIsSealedIsWritten"),
+    ("closes-under-a-writer", "a full file takes in what it has promised room to",
+     "services/api/search/store/mapped_file.cc",
+     "  finished_ = true;\n  if (writing_ == 0) fd_ = Fd();\n",
+     "  finished_ = true;\n  fd_ = Fd();\n",
+     "search_store_test", "DocumentStoreTest.DocumentsThatComeTogetherAreStoredOneByOne"),
     ("shares-folder", "a folder of the index has one process",
      "services/api/search/store/folder.cc",
      "  if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;\n",

@@ -31,7 +31,8 @@
 namespace stockroom::api {
 namespace {
 
-constexpr size_t kSnapshotBatch = 256;
+// Few enough to lie in the processor's cache until they were visited.
+constexpr size_t kSnapshotBatch = 64;
 
 class SqliteStore final : public MetadataStore {
  public:

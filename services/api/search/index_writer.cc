@@ -1,6 +1,7 @@
 #include "services/api/search/index_writer.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -10,6 +11,7 @@
 namespace stockroom::api {
 namespace {
 
+constexpr size_t kStoredAtOnce = 32;
 // Images counted before writers get their turn: about a millisecond.
 constexpr size_t kAtOnce = 512;
 
@@ -61,50 +63,78 @@ std::vector<Image> IndexWriter::Sift(std::vector<Image> changed) const {
   return images;
 }
 
-std::optional<IndexWriter::Draft> IndexWriter::PrepareOne(const Image& image,
-                                                          SegmentBuilder& builder) const {
+IndexedDocument IndexWriter::DocumentWithinBudget(const Image& image) const {
   IndexedDocument document = DocumentOf(image);
   if (state_.over_budget && (document.looks || document.pdq)) {
     document.looks.reset();
     document.pdq.reset();
     state_.metrics.without_looks.Add();
   }
-  const WireImage wire = encoder_ ? encoder_(image) : WireImage();
-  const absl::StatusOr<Locator> locator = state_.documents->Append(image, document, wire);
-  if (!locator.ok()) {
-    state_.metrics.lost.Add();
-    LogError("an image can not be searched: its document could not be stored",
-             {{"image", image.id}, {"error", locator.status()}});
-    return std::nullopt;
+  return document;
+}
+
+void IndexWriter::PrepareSome(
+    std::span<const Image> images, SegmentBuilder& builder,
+    absl::FunctionRef<void(size_t image, std::optional<Draft> draft)> use) const {
+  std::vector<IndexedDocument> documents;
+  std::vector<WireImage> wires;
+  std::vector<NewDocument> added;
+  documents.reserve(images.size());
+  wires.reserve(images.size());
+  added.reserve(images.size());
+  for (const Image& image : images) {
+    documents.push_back(DocumentWithinBudget(image));
+    wires.push_back(encoder_ ? encoder_(image) : WireImage());
+    added.push_back({image, documents.back(), wires.back()});
   }
-  builder.Add(document, *locator);
-  return Draft{.image = 0,
-               .id = image.id,
-               .revision = image.revision,
-               .content_hash = state_.documents->files()->Read(*locator).content_hash,
-               .bucket = BucketOf(image.id),
-               .locator = *locator,
-               .doc = 0,
-               .is_ready = image.state == ImageState::kReady,
-               .pdq = document.pdq,
-               .words = std::move(document.words),
-               .camera = std::move(document.camera),
-               .before = std::nullopt};
+  const std::vector<absl::StatusOr<StoredDocument>> stored = state_.documents->Append(added);
+  for (size_t i = 0; i < images.size(); ++i) {
+    const Image& image = images[i];
+    if (!stored[i].ok()) {
+      state_.metrics.lost.Add();
+      LogError("an image can not be searched: its document could not be stored",
+               {{"image", image.id}, {"error", stored[i].status()}});
+      use(i, std::nullopt);
+      continue;
+    }
+    IndexedDocument& document = documents[i];
+    builder.Add(document, stored[i]->locator);
+    use(i, Draft{.image = 0,
+                 .id = image.id,
+                 .revision = image.revision,
+                 .content_hash = stored[i]->content_hash,
+                 .bucket = BucketOf(image.id),
+                 .locator = stored[i]->locator,
+                 .doc = 0,
+                 .is_ready = image.state == ImageState::kReady,
+                 .pdq = document.pdq,
+                 .words = std::move(document.words),
+                 .camera = std::move(document.camera),
+                 .before = std::nullopt});
+  }
+}
+
+void IndexWriter::Prepare(
+    std::span<const Image> images, SegmentBuilder& builder,
+    absl::FunctionRef<void(size_t image, std::optional<Draft> draft)> use) const {
+  for (size_t begin = 0; begin < images.size(); begin += kStoredAtOnce) {
+    const size_t count = std::min(kStoredAtOnce, images.size() - begin);
+    PrepareSome(images.subspan(begin, count), builder,
+                [&](size_t i, std::optional<Draft> draft) { use(begin + i, std::move(draft)); });
+  }
 }
 
 IndexWriter::Batch IndexWriter::Prepare(const std::vector<Image>& images) const {
   Batch batch;
   SegmentBuilder builder;
-  for (size_t i = 0; i < images.size(); ++i) {
-    const Image& image = images[i];
-    std::optional<Draft> draft = PrepareOne(image, builder);
+  Prepare(images, builder, [&](size_t i, std::optional<Draft> draft) {
     if (draft) {
       draft->image = i;
       batch.drafts.push_back(*std::move(draft));
     } else {
-      batch.lost.emplace_back(image.id, image.revision);
+      batch.lost.emplace_back(images[i].id, images[i].revision);
     }
-  }
+  });
   Build(builder, batch);
   return batch;
 }
@@ -218,28 +248,18 @@ std::vector<std::string> IndexWriter::Load(const std::vector<Image>& images) {
   }
   if (block == nullptr) block = std::make_unique<Block>();
   std::vector<std::string> lost;
-  for (const Image& image : images) {
-    const size_t id = absl::Hash<std::string>()(image.id);
-    if (block->ids.contains(id)) {
+  const auto hash_of = [&](size_t i) { return absl::Hash<std::string>()(images[i].id); };
+  for (size_t begin = 0; begin < images.size();) {
+    if (block->ids.contains(hash_of(begin))) {
       PublishBlock(*block);
       *block = Block();
     }
-    block->ids.insert(id);
-    std::optional<Draft> draft = PrepareOne(image, block->builder);
-    if (!draft) {
-      block->batch.lost.emplace_back(image.id, image.revision);
-      lost.push_back(image.id);
-      continue;
-    }
-    draft->words = {};
-    draft->image = block->spellings.size();
-    if (draft->is_ready) {
-      Suggestions::Entry spellings = Suggestions::SpellingsOf(image);
-      if (!spellings.keys.empty()) block->spellings.push_back(std::move(spellings));
-    }
-    // Without any it names none, or the next one's.
-    draft->has_spellings = block->spellings.size() > draft->image;
-    block->batch.drafts.push_back(*std::move(draft));
+    size_t end = begin;
+    do {
+      block->ids.insert(hash_of(end++));
+    } while (end < images.size() && !block->ids.contains(hash_of(end)));
+    LoadSome(std::span(images).subspan(begin, end - begin), *block, lost);
+    begin = end;
   }
   if (block->batch.drafts.size() >= block_) {
     PublishBlock(*block);
@@ -248,6 +268,27 @@ std::vector<std::string> IndexWriter::Load(const std::vector<Image>& images) {
   MutexLock lock(blocks_mu_);
   blocks_.push_back(std::move(block));
   return lost;
+}
+
+void IndexWriter::LoadSome(std::span<const Image> images, Block& block,
+                           std::vector<std::string>& lost) const {
+  Prepare(images, block.builder, [&](size_t i, std::optional<Draft> draft) {
+    const Image& image = images[i];
+    if (!draft) {
+      block.batch.lost.emplace_back(image.id, image.revision);
+      lost.push_back(image.id);
+      return;
+    }
+    draft->words = {};
+    draft->image = block.spellings.size();
+    if (draft->is_ready) {
+      Suggestions::Entry spellings = Suggestions::SpellingsOf(image);
+      if (!spellings.keys.empty()) block.spellings.push_back(std::move(spellings));
+    }
+    // Without any it names none, or the next one's.
+    draft->has_spellings = block.spellings.size() > draft->image;
+    block.batch.drafts.push_back(*std::move(draft));
+  });
 }
 
 void IndexWriter::PublishBlock(Block& block) {

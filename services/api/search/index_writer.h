@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,8 +81,16 @@ class IndexWriter {
   void Build(SegmentBuilder& builder, Batch& batch) const;
   // Puts images that are loaded into a block of the caller's own.
   std::vector<std::string> Load(const std::vector<Image>& images);
+  void LoadSome(std::span<const Image> images, Block& block, std::vector<std::string>& lost) const;
   void PublishBlock(Block& block);
-  std::optional<Draft> PrepareOne(const Image& image, SegmentBuilder& builder) const;
+  // Stores their documents and adds them to the builder, some at a time: so many that it pays and
+  // so few that they still lie in the processor's cache. Calls `use` for each in turn; without a
+  // draft it could not be stored.
+  void Prepare(std::span<const Image> images, SegmentBuilder& builder,
+               absl::FunctionRef<void(size_t image, std::optional<Draft> draft)> use) const;
+  void PrepareSome(std::span<const Image> images, SegmentBuilder& builder,
+                   absl::FunctionRef<void(size_t image, std::optional<Draft> draft)> use) const;
+  IndexedDocument DocumentWithinBudget(const Image& image) const;
   Removed Publish(Batch& batch, const std::vector<std::string>& deleted);
   // Puts the draft in the place of what is there; false if that is newer.
   bool Replace(Draft& draft, std::optional<Snapshot::Place> place, const Snapshot& before,

@@ -113,15 +113,16 @@ void Merger::AfterChange() {
 }
 
 bool Merger::HasWork() {
+  // Loading has the processors to itself: nobody searches until its end, and what it brings is
+  // merged fewer times then.
+  if (state_.loading) return false;
   MutexLock lock(state_.mu);
-  if (!state_.loading) {
-    if (!state_.unclustered.empty() || !state_.left_clusters.empty()) return true;
-    const std::shared_ptr<const Snapshot> now = state_.cell.Load();
-    for (const SegmentState& state : now->segments) {
-      if (IsCold(state)) return true;
-    }
+  if (!state_.unclustered.empty() || !state_.left_clusters.empty()) return true;
+  const std::shared_ptr<const Snapshot> now = state_.cell.Load();
+  for (const SegmentState& state : now->segments) {
+    if (IsCold(state)) return true;
   }
-  return !ChooseMerge(SizesOf(*state_.cell.Load()), kAny).empty();
+  return !ChooseMerge(SizesOf(*now), kAny).empty();
 }
 
 void Merger::Work() {
@@ -129,8 +130,8 @@ void Merger::Work() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
   absl::Duration grouped = -kBetweenGroupings;
   do {
-    while (const std::optional<Job> job = Begin(kAny)) Run(*job);
     if (state_.loading) continue;
+    while (const std::optional<Job> job = Begin(kAny)) Run(*job);
     WarmUp();
     const absl::Duration now = BootTimeNow();
     if (now - grouped < kBetweenGroupings) continue;

@@ -198,6 +198,44 @@ TEST_P(MetadataStoreContract, SnapshotAndFeedTogetherLoseNothingUnderConcurrentW
   }
 }
 
+// As many rows as make several pieces for readers side by side, changed on both sides of what was
+// read so far.
+TEST_P(MetadataStoreContract, WhatChangesWhileTheSnapshotIsReadIsInItOrInTheFeed) {
+  constexpr int kRows = 1300;
+  const auto id_of = [](int i) { return "old" + std::to_string(1000 + i); };
+  for (int i = 0; i < kRows; ++i) Create(id_of(i));
+  const auto change = [&] {
+    for (int i = 0; i < kRows; i += 50) {
+      Value(store().UpdateImage(id_of(i), kNoon, [](Image& image) {
+        image.described.title = "changed";
+        return absl::OkStatus();
+      }));
+      Value(store().DeleteImage(id_of(i + 1), kNoon, Allow));
+      Create(id_of(i) + "-and-a-half");
+    }
+  };
+  std::mutex mu;
+  bool is_changed = false;
+  std::map<std::string, int64_t> known;
+  const int64_t position = Value(store().Snapshot([&](std::vector<Image> batch) {
+    const std::lock_guard lock(mu);
+    if (!std::exchange(is_changed, true)) change();
+    for (const Image& image : batch) {
+      EXPECT_TRUE(known.emplace(image.id, image.revision).second) << image.id << " came twice";
+    }
+    return absl::OkStatus();
+  }));
+  Follow(store(), position, known);
+  std::map<std::string, int64_t> truth;
+  Value(store().Snapshot([&](std::vector<Image> batch) {
+    const std::lock_guard lock(mu);
+    for (const Image& image : batch) truth[image.id] = image.revision;
+    return absl::OkStatus();
+  }));
+  EXPECT_EQ(truth.size(), size_t{kRows});
+  EXPECT_EQ(known, truth);
+}
+
 TEST_P(MetadataStoreContract, TellsTheListenerOfEveryCommitThatWroteAnEvent) {
   std::atomic<int> calls = 0;
   store().SetCommitListener([&] { ++calls; });

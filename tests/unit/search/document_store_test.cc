@@ -57,9 +57,47 @@ TEST_F(DocumentStoreTest, GivesBackWhatWasAppended) {
   }
 }
 
+TEST_F(DocumentStoreTest, DocumentsThatComeTogetherAreStoredOneByOne) {
+  const auto store = OpenStore(folder_.path());
+  std::vector<Image> images;
+  for (int n = 0; n < 300; ++n) images.push_back(FullImage(n));
+  // One with a file of its own between those that share one.
+  images[100].described.description = std::string(2 * kFileBytes, 'x');
+  const auto stored = AppendAll(*store, images);
+  ASSERT_EQ(stored.size(), images.size());
+  EXPECT_GT(store->usage().files, 4u);
+  const auto files = store->files();
+  for (size_t n = 0; n < images.size(); ++n) {
+    ASSERT_TRUE(stored[n].ok()) << stored[n].status();
+    ExpectHolds(files->Read(stored[n]->locator), images[n]);
+    EXPECT_EQ(stored[n]->content_hash, files->Read(stored[n]->locator).content_hash);
+  }
+  const auto marks = store->Seal();
+  ASSERT_TRUE(marks.ok());
+  ExpectIsWhole(*marks);
+}
+
+TEST_F(DocumentStoreTest, WhatCanNotBeWrittenIsLostAlone) {
+  const auto store = OpenStore("");
+  const std::vector<Locator> before = Fill(*store, 0, 10);
+  {
+    // Room was reserved, and yet the disk does not take it.
+    const FileSizeLimit limit((before[9] & 0xffffff) * 64 + 2000);
+    const auto lost = AppendAll(*store, {FullImage(10), FullImage(11), FullImage(12)});
+    for (const auto& one : lost) EXPECT_FALSE(one.ok());
+  }
+  EXPECT_EQ(metrics_.GetCounter("stockroom_search_documents_refused_total", "").value(), 3u);
+  const std::vector<Locator> after = Fill(*store, 10, 300);
+  for (int n = 0; n < 10; ++n) ExpectHolds(store->files()->Read(before[n]), FullImage(n));
+  for (int n = 0; n < 300; ++n) ExpectHolds(store->files()->Read(after[n]), FullImage(10 + n));
+  for (const Locator locator : before) store->Release(locator);
+  for (const Locator locator : after) store->Release(locator);
+  EXPECT_EQ(store->usage().files, 1u) << "its place keeps no file";
+}
+
 TEST_F(DocumentStoreTest, AnEmptyDocumentIsOne) {
   const auto store = OpenStore("");
-  const auto locator = store->Append({}, {}, {});
+  const auto locator = AppendTo(*store, {}, {}, {});
   ASSERT_TRUE(locator.ok());
   const DocumentView view = store->files()->Read(*locator);
   EXPECT_FALSE(view.damaged);

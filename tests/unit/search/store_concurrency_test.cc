@@ -108,6 +108,27 @@ TEST_F(StoreConcurrencyTest, ManyMayAppendReleaseAndSealAtOnce) {
   EXPECT_EQ(store->usage().live_bytes, 0u);
 }
 
+TEST_F(StoreConcurrencyTest, WhatIsSealedIsWritten) {
+  const auto store = OpenStore(folder_.path());
+  std::atomic<int> writing{2};
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 2; ++i) {
+    writers.emplace_back([&] {
+      const std::vector<Image> images(16, FullImage(1));
+      for (int round = 0; round < 100; ++round) {
+        for (const auto& stored : AppendAll(*store, images)) ASSERT_TRUE(stored.ok());
+      }
+      --writing;
+    });
+  }
+  while (writing > 0) {
+    const auto marks = store->Seal();
+    ASSERT_TRUE(marks.ok());
+    ExpectIsWhole(*marks);
+  }
+  for (std::thread& writer : writers) writer.join();
+}
+
 TEST_F(StoreConcurrencyTest, ReadersCheckAnAdoptedDocumentTogether) {
   std::vector<DocumentStore::FileMark> marks;
   View view;

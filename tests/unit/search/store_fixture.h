@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -66,8 +67,30 @@ inline WireImage WireFor(const Image& image) {
   return {.basic = "basic of " + image.id, .rest = "rest of " + image.id};
 }
 
+inline absl::StatusOr<Locator> AppendTo(DocumentStore& store, const Image& image,
+                                        const IndexedDocument& document, const WireImage& wire) {
+  const NewDocument added{image, document, wire};
+  const auto stored = store.Append({&added, 1});
+  EXPECT_EQ(stored.size(), 1u);
+  if (!stored[0].ok()) return stored[0].status();
+  return stored[0]->locator;
+}
 inline absl::StatusOr<Locator> AppendTo(DocumentStore& store, const Image& image) {
-  return store.Append(image, DocumentFor(image), WireFor(image));
+  return AppendTo(store, image, DocumentFor(image), WireFor(image));
+}
+
+// All at once.
+inline std::vector<absl::StatusOr<StoredDocument>> AppendAll(DocumentStore& store,
+                                                             const std::vector<Image>& images) {
+  std::vector<IndexedDocument> documents;
+  std::vector<WireImage> wires;
+  for (const Image& image : images) {
+    documents.push_back(DocumentFor(image));
+    wires.push_back(WireFor(image));
+  }
+  std::vector<NewDocument> added;
+  for (size_t i = 0; i < images.size(); ++i) added.push_back({images[i], documents[i], wires[i]});
+  return store.Append(added);
 }
 
 inline void ExpectHolds(const DocumentView& view, const Image& image) {
@@ -113,6 +136,16 @@ class StoreTest : public ::testing::Test {
         DocumentStore::Open({.folder = std::move(folder), .file_bytes = kFileBytes}, metrics_);
     EXPECT_TRUE(store.ok()) << store.status();
     return store.ok() ? *std::move(store) : nullptr;
+  }
+
+  // Every byte of the folder's files as they are now.
+  void ExpectIsWhole(const std::vector<DocumentStore::FileMark>& marks) {
+    const std::string copy = folder_.path() + ".copy";
+    std::filesystem::remove_all(copy);
+    std::filesystem::copy(folder_.path(), copy);
+    const absl::Status adopted = OpenStore(copy)->Adopt(marks, /*verify=*/true);
+    EXPECT_TRUE(adopted.ok()) << adopted;
+    std::filesystem::remove_all(copy);
   }
 
   testing::TempFolder folder_;

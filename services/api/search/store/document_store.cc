@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "services/api/search/store/content_hash.h"
 #include "services/api/search/store/document_record.h"
 #include "services/api/search/store/folder.h"
 #include "services/api/search/store/mapped_file.h"
+#include "services/api/search/store/record_batch.h"
 #include "services/common/base/mutex.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
@@ -63,8 +65,8 @@ class FileDocumentStore final : public DocumentStore {
     Publish();
   }
 
-  absl::StatusOr<Locator> Append(const Image& image, const IndexedDocument& document,
-                                 const WireImage& wire) override;
+  std::vector<absl::StatusOr<StoredDocument>> Append(
+      std::span<const NewDocument> documents) override;
   void Release(Locator locator) override;
   Locator Relocate(Locator locator) override;
   std::shared_ptr<const DocumentFiles> files() const override {
@@ -76,13 +78,16 @@ class FileDocumentStore final : public DocumentStore {
   absl::Status Adopt(const std::vector<FileMark>& files, bool verify) override;
 
  private:
-  absl::StatusOr<Locator> Put(const RecordTexts& texts, int64_t revision, uint64_t content_hash)
-      SR_REQUIRES(mu_);
+  // Stores the records, each of which then has its place or the reason why there is none.
+  void Put(std::span<Record> records);
+  absl::Status Reserve(Record& record) SR_REQUIRES(mu_);
+  void Settle(Record& record) SR_REQUIRES(mu_);
   // A new file in the table, with room for `bytes`.
   absl::StatusOr<std::shared_ptr<MappedFile>> AddFile(uint64_t bytes) SR_REQUIRES(mu_);
   absl::Status GrowTable() SR_REQUIRES(mu_);
   absl::Status AdoptAll(const std::vector<FileMark>& files, bool verify) SR_REQUIRES(mu_);
   absl::Status RemoveAllBut(const std::vector<FileMark>& files) const;
+  // If nobody needs it any more, nor will.
   void DropIfEmpty(MappedFile& file) SR_REQUIRES(mu_);
   void Publish() SR_REQUIRES(mu_);
   bool IsSparse(const MappedFile& file) const SR_REQUIRES(mu_) {
@@ -96,6 +101,8 @@ class FileDocumentStore final : public DocumentStore {
   const std::shared_ptr<DocumentLedger> ledger_;
 
   mutable Mutex mu_;
+  CondVar written_;
+  size_t writing_ SR_GUARDED_BY(mu_) = 0;  // records between their Reserve and their Settle
   FileTable table_ SR_GUARDED_BY(mu_) = FileTable(8);
   size_t files_ SR_GUARDED_BY(mu_) = 0;
   std::shared_ptr<MappedFile> active_ SR_GUARDED_BY(mu_);  // in the table; null: none yet
@@ -103,30 +110,56 @@ class FileDocumentStore final : public DocumentStore {
   uint32_t next_number_ SR_GUARDED_BY(mu_);
 };
 
-absl::StatusOr<Locator> FileDocumentStore::Append(const Image& image,
-                                                  const IndexedDocument& document,
-                                                  const WireImage& wire) {
-  const std::string encoded = EncodeImage(image);
-  const RecordTexts texts = {image.id,   image.md5, document.words, document.description,
-                             wire.basic, wire.rest, encoded};
-  const uint64_t content_hash = ContentHashOfEncoded(encoded);
-  MutexLock lock(mu_);
-  auto locator = Put(texts, image.revision, content_hash);
-  if (!locator.ok()) ledger_->refused.Add();
-  return locator;
+std::vector<absl::StatusOr<StoredDocument>> FileDocumentStore::Append(
+    std::span<const NewDocument> documents) {
+  std::vector<std::string> encoded;
+  std::vector<Record> records;
+  encoded.reserve(documents.size());
+  records.reserve(documents.size());
+  for (const auto& [image, document, wire] : documents) {
+    const std::string& bytes = encoded.emplace_back(EncodeImage(image));
+    records.push_back({.texts = {image.id, image.md5, document.words, document.description,
+                                 wire.basic, wire.rest, bytes},
+                       .revision = image.revision,
+                       .content_hash = ContentHashOfEncoded(bytes)});
+  }
+  Put(records);
+  std::vector<absl::StatusOr<StoredDocument>> stored;
+  stored.reserve(records.size());
+  for (const Record& record : records) {
+    if (record.status.ok()) {
+      stored.emplace_back(StoredDocument{record.locator(), record.content_hash});
+    } else {
+      ledger_->refused.Add();
+      stored.emplace_back(record.status);
+    }
+  }
+  return stored;
 }
 
-absl::StatusOr<Locator> FileDocumentStore::Put(const RecordTexts& texts, int64_t revision,
-                                               uint64_t content_hash) {
-  const uint64_t size = RecordSize(texts);
-  if (size > kMaxFileBytes - kUnit) {
+void FileDocumentStore::Put(std::span<Record> records) {
+  for (Record& record : records) record.size = RecordSize(record.texts);
+  {
+    MutexLock lock(mu_);
+    for (Record& record : records) record.status = Reserve(record);
+    writing_ += records.size();
+  }
+  WriteRecords(records);
+  MutexLock lock(mu_);
+  for (Record& record : records) Settle(record);
+  writing_ -= records.size();
+  if (writing_ == 0) written_.NotifyAll();
+}
+
+absl::Status FileDocumentStore::Reserve(Record& record) {
+  if (record.size > kMaxFileBytes - kUnit) {
     return MakeStatus(absl::StatusCode::kResourceExhausted,
                       "an image's document has more than 1 GiB", {.reason = "DOCUMENT_TOO_LARGE"});
   }
   std::shared_ptr<MappedFile> file = active_;
-  const bool alone = size > options_.file_bytes - kUnit;
-  if (alone || file == nullptr || !file->Fits(size)) {
-    SR_ASSIGN_OR_RETURN(file, AddFile(alone ? size + kUnit : options_.file_bytes));
+  const bool alone = record.size > options_.file_bytes - kUnit;
+  if (alone || file == nullptr || !file->Fits(record.size)) {
+    SR_ASSIGN_OR_RETURN(file, AddFile(alone ? record.size + kUnit : options_.file_bytes));
     if (!alone) {
       std::swap(active_, file);
       if (file != nullptr) {
@@ -136,13 +169,22 @@ absl::StatusOr<Locator> FileDocumentStore::Put(const RecordTexts& texts, int64_t
       file = active_;
     }
   }
-  const auto unit = file->Append(texts, revision, content_hash);
+  const auto unit = file->Reserve(record.size);
   if (alone) {
     file->Finish();
     DropIfEmpty(*file);  // no room on the disk
   }
   SR_RETURN_IF_ERROR(unit.status());
-  return MakeLocator(file->number(), *unit);
+  record.unit = *unit;
+  record.file = std::move(file);
+  return absl::OkStatus();
+}
+
+void FileDocumentStore::Settle(Record& record) {
+  if (record.file == nullptr) return;
+  if (record.status.ok()) return record.file->Commit(record.unit, record.size);
+  record.file->Abandon();
+  DropIfEmpty(*record.file);
 }
 
 absl::StatusOr<std::shared_ptr<MappedFile>> FileDocumentStore::AddFile(uint64_t bytes) {
@@ -192,7 +234,7 @@ void FileDocumentStore::Release(Locator locator) {
 }
 
 void FileDocumentStore::DropIfEmpty(MappedFile& file) {
-  if (file.live() > 0 || active_.get() == &file) return;
+  if (file.live() > 0 || file.writing() || active_.get() == &file) return;
   file.Drop();
   table_[file.number() & (table_.size() - 1)] = nullptr;
   --files_;
@@ -228,9 +270,9 @@ Locator FileDocumentStore::Relocate(Locator locator) {
     texts[i] = std::string_view(copy).substr(at, parts[i].size());
     at += parts[i].size();
   }
-  MutexLock lock(mu_);
-  const auto moved = Put(texts, view.revision, view.content_hash);
-  return moved.ok() ? *moved : locator;
+  Record record{.texts = texts, .revision = view.revision, .content_hash = view.content_hash};
+  Put({&record, 1});
+  return record.status.ok() ? record.locator() : locator;
 }
 
 DocumentStore::Usage FileDocumentStore::usage() const {
@@ -250,6 +292,7 @@ absl::StatusOr<std::vector<DocumentStore::FileMark>> FileDocumentStore::Seal() {
                       "nameless files can not be part of a checkpoint", {.reason = "NO_FOLDER"});
   }
   MutexLock lock(mu_);
+  while (writing_ > 0) written_.Wait(mu_);
   std::vector<FileMark> marks;
   for (const auto& file : table_) {
     if (file == nullptr) continue;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,17 @@ class DocumentFiles {
   virtual DocumentView Read(Locator locator) const = 0;
 };
 
+// What is stored of one image.
+struct NewDocument {
+  const Image& image;
+  const IndexedDocument& document;
+  const WireImage& wire;
+};
+struct StoredDocument {
+  Locator locator = 0;
+  uint64_t content_hash = 0;
+};
+
 class DocumentStore {
  public:
   struct Options {
@@ -89,11 +101,12 @@ class DocumentStore {
   virtual ~DocumentStore() = default;
 
   // Everything is thread-safe. Calls wait for one another's short steps; the longest is the file
-  // system's, when Append takes room on the disk. RESOURCE_EXHAUSTED (NO_SPACE: the disk is full;
+  // system's, when Append takes room on the disk. Some documents at a time (tens) take less than
+  // one by one. What became of each: RESOURCE_EXHAUSTED (NO_SPACE: the disk is full;
   // DOCUMENT_TOO_LARGE; DOCUMENTS_FULL: Options.max_bytes), INTERNAL (I/O); nothing is lost but
-  // this document.
-  virtual absl::StatusOr<Locator> Append(const Image& image, const IndexedDocument& document,
-                                         const WireImage& wire) = 0;
+  // those documents.
+  virtual std::vector<absl::StatusOr<StoredDocument>> Append(
+      std::span<const NewDocument> documents) = 0;
   // The document will not be read any more by who asks files() from now on. May be said again, even
   // when its file is long gone (file numbers are never given twice).
   virtual void Release(Locator locator) = 0;
@@ -107,7 +120,8 @@ class DocumentStore {
 
   // For checkpoints: names the files with their lengths; from now on they stay in the folder, even
   // emptied, until WriteCheckpoint finds that no manifest needs them. Together with the snapshot
-  // that the checkpoint is of: no Release may come between. FAILED_PRECONDITION: without a folder.
+  // that the checkpoint is of: no Release may come between. Waits for documents that are being
+  // written. FAILED_PRECONDITION: without a folder.
   struct FileMark {
     std::string name;
     uint64_t bytes = 0;

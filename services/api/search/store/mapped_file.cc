@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -67,7 +68,7 @@ MappedFile::MappedFile(std::shared_ptr<const Folder> folder, std::string name,
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) munmap(data_, capacity_);
+  if (data_ != nullptr) munmap(const_cast<char*>(data_), capacity_);
   const bool remove = dropped_.load(std::memory_order_relaxed) &&
                       !keep_.load(std::memory_order_relaxed) && folder_ != nullptr;
   // One that stays is found by the next start, which removes what it does not need.
@@ -93,7 +94,7 @@ absl::StatusOr<std::shared_ptr<MappedFile>> MappedFile::Create(
   SR_RETURN_IF_ERROR(file->Map(RoundUp(capacity, kPage)));
   SR_RETURN_IF_ERROR(file->Allocate(kUnit));
   const FileHeader header = FileHeader::New(number);
-  std::memcpy(file->data_, &header, sizeof header);
+  SR_RETURN_IF_ERROR(file->Write(0, {reinterpret_cast<const char*>(&header), sizeof header}));
   file->number_ = number;
   file->identity_ = header.identity_hex();
   file->used_.store(kUnit, std::memory_order_release);
@@ -140,14 +141,14 @@ absl::StatusOr<std::shared_ptr<MappedFile>> MappedFile::Adopt(
 }
 
 absl::Status MappedFile::Map(uint64_t capacity) {
-  void* const at =
-      mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), /*offset=*/0);
+  // Read-only, which keeps stray writes out.
+  void* const at = mmap(nullptr, capacity, PROT_READ, MAP_SHARED, fd_.get(), /*offset=*/0);
   if (at == MAP_FAILED) return FileError(errno, "mapping " + name_);
-  data_ = static_cast<char*>(at);
+  data_ = static_cast<const char*>(at);
   capacity_ = capacity;
   // Search hits lie anywhere: fetching what lies around one (128 KiB) made a cold read take 190
   // instead of 60 us here, and drove what was in use out of memory.
-  madvise(data_, capacity_, MADV_RANDOM);
+  madvise(at, capacity_, MADV_RANDOM);
   alive_.resize(Word(static_cast<uint32_t>(capacity / kUnit - 1)) + 1);
   return absl::OkStatus();
 }
@@ -187,26 +188,46 @@ void MappedFile::CountLive(int64_t bytes) {
   ledger_->live_bytes.Add(bytes);
 }
 
-absl::StatusOr<uint32_t> MappedFile::Append(const RecordTexts& texts, int64_t revision,
-                                            uint64_t content_hash) {
+absl::StatusOr<uint32_t> MappedFile::Reserve(uint64_t size) {
   const uint64_t begin = used();
-  const uint64_t end = begin + RecordSize(texts);
+  const uint64_t end = begin + size;
   SR_RETURN_IF_ERROR(Allocate(end));
-  const auto unit = static_cast<uint32_t>(begin / kUnit);
-  WriteRecord(data_ + begin, texts, revision, content_hash, unit);
+  ++writing_;
+  used_.store(end, std::memory_order_release);
+  return static_cast<uint32_t>(begin / kUnit);
+}
+
+absl::Status MappedFile::Write(uint32_t unit, std::string_view records) const {
+  auto at = static_cast<off_t>(unit * kUnit);
+  while (!records.empty()) {
+    const ssize_t n = pwrite(fd_.get(), records.data(), records.size(), at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return FileError(n == 0 ? EIO : errno, "writing documents");
+    records.remove_prefix(static_cast<size_t>(n));
+    at += n;
+  }
+  return absl::OkStatus();
+}
+
+void MappedFile::Commit(uint32_t unit, uint64_t size) {
   if (checked_ != nullptr) checked_[Word(unit)].fetch_or(Bit(unit), std::memory_order_release);
   alive_[Word(unit)] |= Bit(unit);
   ++documents_;
   ++live_;
-  CountLive(static_cast<int64_t>(end - begin));
-  used_.store(end, std::memory_order_release);
-  return unit;
+  CountLive(static_cast<int64_t>(size));
+  EndWriting();
+}
+
+void MappedFile::Abandon() { EndWriting(); }
+
+void MappedFile::EndWriting() {
+  --writing_;
+  if (finished_ && writing_ == 0) fd_ = Fd();
 }
 
 void MappedFile::Finish() {
-  // Keeps stray writes out; a failure would only mean that it does not.
-  mprotect(data_, capacity_, PROT_READ);
-  fd_ = Fd();
+  finished_ = true;
+  if (writing_ == 0) fd_ = Fd();
 }
 
 bool MappedFile::Lives(uint32_t unit) const {
@@ -246,9 +267,10 @@ DocumentStore::FileMark MappedFile::Mark() const {
 }
 
 absl::Status MappedFile::Verify() const {
-  madvise(data_, capacity_, MADV_SEQUENTIAL);
+  void* const at = const_cast<char*>(data_);
+  madvise(at, capacity_, MADV_SEQUENTIAL);
   absl::Status status = VerifyAll();
-  madvise(data_, capacity_, MADV_RANDOM);
+  madvise(at, capacity_, MADV_RANDOM);
   return status;
 }
 

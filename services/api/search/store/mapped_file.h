@@ -29,7 +29,8 @@ struct DocumentLedger {
   std::atomic<uint64_t> own_damaged{0};
 };
 
-// Read is thread-safe and takes no lock. The rest is called by one thread at a time: the store's.
+// Read and Write are thread-safe and take no lock. The rest is called by one thread at a time: the
+// store's.
 class MappedFile {
  public:
   // `folder` null: nameless. RESOURCE_EXHAUSTED, INTERNAL.
@@ -52,12 +53,21 @@ class MappedFile {
 
   uint32_t number() const { return number_; }
   bool Fits(uint64_t size) const { return size <= capacity_ - used(); }
-  // The new record's unit; it lives. It must fit. RESOURCE_EXHAUSTED: the disk is full.
-  absl::StatusOr<uint32_t> Append(const RecordTexts& texts, int64_t revision,
-                                  uint64_t content_hash);
-  // Of an adopted file, before the first Append: what is behind its documents may be a hole.
+  // A record is appended in three steps, of which the second takes longest and may overlap others'.
+  // First its place, the unit where it begins; `size` must fit. RESOURCE_EXHAUSTED: the disk is
+  // full.
+  absl::StatusOr<uint32_t> Reserve(uint64_t size);
+  // Then its bytes, also those of several records that lie side by side. Not through the mapping: a
+  // page that is written first there costs a fault, which takes longer than all the rest.
+  absl::Status Write(uint32_t unit, std::string_view records) const;
+  // Then it lives, or, if it could not be written, its place stays empty.
+  void Commit(uint32_t unit, uint64_t size);
+  void Abandon();
+  // Somebody is between the first and the last step.
+  bool writing() const { return writing_ > 0; }
+  // Of an adopted file, before the first Reserve: what is behind its documents may be a hole.
   absl::Status Continue();
-  // Nothing will be appended any more: the pages become read-only.
+  // Nothing will be reserved any more.
   void Finish();
 
   bool Lives(uint32_t unit) const;
@@ -86,6 +96,7 @@ class MappedFile {
   // Makes sure that the disk has room for the first `end` bytes.
   absl::Status Allocate(uint64_t end);
   absl::Status AllocateRange(uint64_t begin, uint64_t end);
+  void EndWriting();
   void CountAllocated(uint64_t bytes);
   void CountLive(int64_t bytes);
   // Of `unit`, in bitmaps by unit.
@@ -98,7 +109,9 @@ class MappedFile {
   uint32_t number_ = 0;
   std::string identity_;
   Fd fd_;  // while it may grow
-  char* data_ = nullptr;
+  bool finished_ = false;
+  uint64_t writing_ = 0;  // records reserved, and neither committed nor abandoned
+  const char* data_ = nullptr;
   uint64_t capacity_ = 0;   // mapped
   uint64_t allocated_ = 0;  // of which these can be written and read
   std::atomic<uint64_t> used_{0};

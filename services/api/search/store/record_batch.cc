@@ -1,0 +1,42 @@
+#include "services/api/search/store/record_batch.h"
+
+namespace stockroom::api {
+namespace {
+
+// By then system calls cost little, and what is written still lies in the processor's cache.
+constexpr uint64_t kAtOnce = uint64_t{128} << 10;
+
+bool Follows(const Record& record, const Record& other) {
+  return record.file == other.file && record.unit == other.unit + other.size / kUnit;
+}
+
+void WriteSideBySide(std::span<Record> records, uint64_t bytes) {
+  // Kept: the allocator tidies up all it has before it gives out as much memory.
+  thread_local const auto kept = std::make_unique_for_overwrite<char[]>(kAtOnce);
+  const std::unique_ptr<char[]> own(bytes > kAtOnce ? new char[bytes] : nullptr);
+  char* const buffer = own != nullptr ? own.get() : kept.get();
+  char* at = buffer;
+  for (const Record& record : records) {
+    WriteRecord(at, record.texts, record.revision, record.content_hash, record.unit);
+    at += record.size;
+  }
+  const absl::Status status = records[0].file->Write(records[0].unit, {buffer, bytes});
+  for (Record& record : records) record.status = status;
+}
+
+}  // namespace
+
+void WriteRecords(std::span<Record> records) {
+  for (size_t begin = 0; begin < records.size();) {
+    size_t end = begin + 1;
+    uint64_t bytes = records[begin].size;
+    while (end < records.size() && Follows(records[end], records[end - 1]) &&
+           bytes + records[end].size <= kAtOnce) {
+      bytes += records[end++].size;
+    }
+    if (records[begin].file != nullptr) WriteSideBySide(records.subspan(begin, end - begin), bytes);
+    begin = end;
+  }
+}
+
+}  // namespace stockroom::api
