@@ -135,7 +135,11 @@ Task<bool> Connection::ServeSome() {
     }
     if (draining() && !progress.begun) co_return false;
     idle_ = !progress.begun;
-    const absl::StatusOr<size_t> n = co_await transport_->ReadSome(kHeadRead, progress.deadline);
+    if (!progress.deadline) {
+      progress.deadline = Transport::In(progress.begun ? state_.options.header_deadline
+                                                       : state_.options.idle_timeout);
+    }
+    const absl::StatusOr<size_t> n = co_await transport_->ReadSome(kHeadRead, *progress.deadline);
     idle_ = false;
     if (absl::IsDeadlineExceeded(n.status()) && progress.begun) {
       co_return co_await RefuseHead(MakeError(absl::StatusCode::kDeadlineExceeded,
@@ -145,17 +149,9 @@ Task<bool> Connection::ServeSome() {
     if (!n.ok() || *n == 0) co_return false;
     if (!progress.begun) {
       progress.begun = true;
-      progress.deadline = Transport::In(state_.options.header_deadline);
+      progress.deadline.reset();
     }
   }
-}
-
-Connection::HeadProgress Connection::NextHead() const {
-  HeadProgress progress;
-  progress.begun = !transport_->received().empty();
-  progress.deadline =
-      Transport::In(progress.begun ? state_.options.header_deadline : state_.options.idle_timeout);
-  return progress;
 }
 
 // The head, if all of it was received.
@@ -209,19 +205,19 @@ Task<bool> Connection::ServeOne(Exchange& exchange, absl::Status refused,
 // Fills the request of `exchange`.
 absl::Status Connection::FindRoute(Exchange& exchange, std::string* allow) const {
   Request& request = exchange.request;
-  request.method = exchange.head.method;
-  request.path = exchange.head.path;
-  request.query = exchange.head.query;
+  request.method = std::move(exchange.head.method);
+  request.path = std::move(exchange.head.path);
+  request.query = std::move(exchange.head.query);
   request.headers = std::move(exchange.head.headers);
   request.peer = peer_;
   ReadTrace(request.headers, request.context);
-  request.context.deadline = exchange.started + RouteOptions().timeout;
+  request.context.deadline = exchange.request.arrived + RouteOptions().timeout;
   absl::StatusOr<Router::Found> found = state_.router.Find(request.method, request.path, allow);
   if (!found.ok()) return found.status();
   exchange.route = found->route;
   request.captures = std::move(found->captures);
   request.route = exchange.route->path.text();
-  request.context.deadline = exchange.started + exchange.route->options.timeout;
+  request.context.deadline = exchange.request.arrived + exchange.route->options.timeout;
   return absl::OkStatus();
 }
 

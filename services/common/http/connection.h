@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "services/common/base/metrics.h"
@@ -86,11 +87,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct HeadProgress {
     size_t scanned = 0;
     bool begun = false;
-    Transport::Clock::time_point deadline;
+    // Once it had to be waited for: heads that come at once need no look at the clock.
+    std::optional<Transport::Clock::time_point> deadline;
   };
 
   Task<bool> ServeSome();
-  HeadProgress NextHead() const;
+  HeadProgress NextHead() const { return {.begun = !transport_->received().empty()}; }
   absl::StatusOr<std::optional<RequestHead>> TakeHead(HeadProgress& progress);
   Task<bool> ServeOne(Exchange& exchange, absl::Status refused, const std::string& allow);
   Task<bool> RefuseHead(const absl::Status& error);

@@ -48,7 +48,7 @@ std::string_view Connection::BodyToSend(const Exchange& exchange) {
 bool Connection::SendAtOnce(Exchange& exchange) {
   AllowOrigin(state_.options.cors, exchange.request.headers, exchange.response);
   exchange.head_sent = SerializeHead(exchange.response, Frame(exchange),
-                                     exchange.request.context.request_id, exchange.started);
+                                     exchange.request.context.request_id, exchange.request.arrived);
   const std::string_view body = BodyToSend(exchange);
   exchange.bytes_sent = static_cast<int64_t>(body.size());
   exchange.sent_at_once = transport_->SendNow(exchange.head_sent, body);
@@ -205,7 +205,7 @@ Task<absl::Status> Connection::SendStream(Exchange& exchange, Framing framing, s
 }
 
 void Connection::Finish(const Exchange& exchange, const absl::Status& sent) {
-  const absl::Duration took = absl::Now() - exchange.started;
+  const absl::Duration took = absl::Now() - exchange.request.arrived;
   state_.Count(exchange.route, exchange.response.status, took);
   const bool routine = exchange.at_hand && sent.ok() && exchange.response.status < 400;
   const bool quiet = routine || (exchange.route != nullptr && exchange.route->options.operational);

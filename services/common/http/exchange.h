@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "services/common/http/connection.h"
 #include "services/common/http/head_parser.h"
 
@@ -22,7 +21,6 @@ struct Connection::Exchange {
   std::string head_sent;    // its head
   size_t sent_at_once = 0;  // how much of head and body went at once
   int64_t bytes_sent = 0;
-  const absl::Time started = absl::Now();
 };
 
 }  // namespace stockroom::http

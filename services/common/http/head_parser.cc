@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "services/common/base/ascii.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/problem.h"
@@ -67,9 +68,9 @@ absl::Status ParseRequestLine(std::string_view line, RequestHead& head) {
   if (target.empty() || target.front() != '/') {
     return Bad("the target must be a path that begins with '/'");
   }
-  const bool clean = std::all_of(target.begin(), target.end(),
-                                 [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
-  if (!clean) return Bad("the target holds characters that must be percent-encoded");
+  if (!IsVisibleAscii(target) || target.find('#') != std::string_view::npos) {
+    return Bad("the target holds characters that must be percent-encoded");
+  }
   head.method = method;
   const size_t question = target.find('?');
   head.path = target.substr(0, question);
@@ -84,11 +85,7 @@ absl::Status ParseField(std::string_view line, RequestHead& head) {
     return Bad("a header line is not of the form name: value");
   }
   const std::string_view value = Trim(line.substr(colon + 1));
-  bool bad = false;  // no way out in the middle: so many characters are looked at at once
-  for (const char c : value) {
-    bad |= (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-  }
-  if (bad) return Bad("a header value holds control characters");
+  if (HasControls(value)) return Bad("a header value holds control characters");
   if (head.headers.size() >= kMaxFields) {
     return MakeError(absl::StatusCode::kInvalidArgument, "HEADERS_TOO_LARGE",
                      absl::StrCat("more than ", kMaxFields, " header lines"));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "services/common/base/call_context.h"
 #include "services/common/base/executor.h"
 #include "services/common/http/task.h"
@@ -94,7 +95,8 @@ struct Request {
   Headers headers;
   // What the route's variables matched, decoded, in the order of the template.
   std::vector<std::pair<std::string, std::string>> captures;
-  std::string route;  // the template that matched
+  std::string route;                 // the template that matched
+  absl::Time arrived = absl::Now();  // its head
   // Address of the other end of the connection, without port; "" if it is gone.
   std::string peer;
   // Cancelled when the client goes away (see RouteOptions::until_close). The deadline is the

@@ -109,11 +109,10 @@ absl::StatusOr<std::optional<PathTemplate::Captures>> PathTemplate::Match(
   Captures captures;
   for (const Variable& variable : variables_) {
     const bool to_end = has_rest && variable.end == segments_.size();
-    std::string value;
-    for (size_t i = variable.begin; i < (to_end ? path.size() : variable.end); ++i) {
-      if (i > variable.begin) value += '/';
+    SR_ASSIGN_OR_RETURN(std::string value, PercentDecode(segment(variable.begin)));
+    for (size_t i = variable.begin + 1; i < (to_end ? path.size() : variable.end); ++i) {
       SR_ASSIGN_OR_RETURN(const std::string decoded, PercentDecode(segment(i)));
-      value += decoded;
+      value.append("/").append(decoded);
     }
     captures.emplace_back(variable.name, std::move(value));
   }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "services/common/base/ascii.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/problem.h"
 
@@ -11,15 +12,6 @@ namespace stockroom::http {
 namespace {
 
 constexpr size_t kUsualHead = 1024;
-
-bool IsClean(std::string_view value) {
-  // Without a way out in the middle the compiler takes many characters at once.
-  bool bad = false;
-  for (const char c : value) {
-    bad |= (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-  }
-  return !bad;
-}
 
 // As of a second, which is all that the header says.
 std::string_view HttpDate(absl::Time now) {
@@ -43,7 +35,7 @@ std::string SerializeHead(const Response& response, const Framing& framing,
                   "\r\n");
   for (size_t i = 0; i < response.headers.size(); ++i) {
     const auto [name, value] = response.headers[i];
-    if (!IsClean(name) || !IsClean(value)) continue;
+    if (HasControls(name) || HasControls(value)) continue;
     head.append(name).append(": ").append(value).append("\r\n");
   }
   head.append("Date: ").append(HttpDate(now));

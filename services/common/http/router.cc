@@ -43,7 +43,7 @@ absl::Status Router::AddPlain(std::string_view method, std::string_view path, Ro
 absl::StatusOr<Router::Found> Router::Find(std::string_view method, std::string_view path,
                                            std::string* allow) const {
   // Also for paths that match nothing: a bad one is told apart from a missing one.
-  SR_RETURN_IF_ERROR(PercentDecode(path).status());
+  SR_RETURN_IF_ERROR(CheckPercentEncoding(path));
   const std::vector<std::string_view> segments = SplitPath(path);
   std::set<std::string> allowed;
   const Route* for_head = nullptr;

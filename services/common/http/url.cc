@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "services/common/base/ascii.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
 #include "services/common/http/problem.h"
@@ -17,9 +18,9 @@ absl::Status Bad(std::string_view message) {
 
 // Nothing to decode, and nothing to find fault with.
 bool IsPlain(std::string_view text) {
-  bool other = false;
-  for (const char c : text) other |= c < 0x20 || c >= 0x7f || c == '%' || c == '+';
-  return !other;
+  return !AnyChar(text, [](EightChars c) {
+    return c.Below(0x20) | c.Equal(0x7f) | c.NotAscii() | c.Equal('%') | c.Equal('+');
+  });
 }
 
 }  // namespace
@@ -47,6 +48,10 @@ absl::StatusOr<std::string> PercentDecode(std::string_view text, Plus plus) {
   }
   if (!IsCleanUtf8(out)) return Bad("the URL is not UTF-8 after percent-decoding");
   return out;
+}
+
+absl::Status CheckPercentEncoding(std::string_view text) {
+  return IsPlain(text) ? absl::OkStatus() : PercentDecode(text).status();
 }
 
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ParseQuery(

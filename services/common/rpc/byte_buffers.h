@@ -14,4 +14,7 @@ bool ReadMessage(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& m
 // Takes the bytes over without a copy.
 grpc::ByteBuffer BufferOf(std::string bytes);
 
+// A message that consists of one field of type `bytes`, which is taken over without a copy.
+grpc::ByteBuffer FieldOf(int number, std::string bytes);
+
 }  // namespace stockroom::rpc

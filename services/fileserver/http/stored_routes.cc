@@ -159,7 +159,7 @@ class StoredRoute {
     if (!url.ok()) return Refused(request, url.status());
     const std::shared_ptr<const OpenFile> file = parts_.files.Find(request.path);
     if (file != nullptr) {
-      StoredAnswer answer = MakeStoredAnswer(request, *url, *file, absl::Now());
+      StoredAnswer answer = MakeStoredAnswer(request, *url, *file, request.arrived);
       if (!answer.has_bytes) return std::move(answer.response);
       if (AddShort(*file, answer)) return std::move(answer.response);
     }
@@ -200,7 +200,7 @@ class StoredRoute {
  private:
   // A URL for GET is good for HEAD, which tells less.
   absl::StatusOr<UrlSigner::Signed> Check(const http::Request& request) const {
-    return parts_.signer.Read("GET", request.path, request.query, absl::Now());
+    return parts_.signer.Read("GET", request.path, request.query, request.arrived);
   }
 
   // True if the bytes could be added without waiting for a disk.

@@ -1,6 +1,8 @@
 #include "services/fileserver/rpc/blob_service.h"
 
+#include "services/common/base/status.h"
 #include "services/common/blobs/wire.h"
+#include "services/common/rpc/byte_buffers.h"
 #include "services/common/rpc/server_streams.h"
 #include "services/fileserver/rpc/download_call.h"
 #include "services/fileserver/rpc/upload_call.h"
@@ -15,7 +17,19 @@ using PutRenditionCall =
 using GetBlobCall = DownloadCall<internal::GetBlobResponse, BlobInfo>;
 using GetRenditionCall = DownloadCall<internal::GetRenditionResponse, RenditionInfo>;
 
-class BlobServiceImpl final : public internal::BlobService::CallbackService {
+template <typename Request>
+absl::StatusOr<Request> RequestIn(const grpc::ByteBuffer& bytes) {
+  Request request;
+  if (rpc::ReadMessage(bytes, request)) return request;
+  return InvalidArgument("BAD_MESSAGE", "the request is no such message");
+}
+
+// Downloads are served as bytes, see download_call.h.
+using Methods = internal::BlobService::WithRawCallbackMethod_GetBlob<
+    internal::BlobService::WithRawCallbackMethod_GetRendition<
+        internal::BlobService::CallbackService>>;
+
+class BlobServiceImpl final : public Methods {
  public:
   BlobServiceImpl(BlobStore& blobs, RenditionStore& renditions, Executor& disk,
                   const rpc::DeadlinePolicy& deadlines)
@@ -38,13 +52,14 @@ class BlobServiceImpl final : public internal::BlobService::CallbackService {
         context, deadlines_, response, std::make_shared<PutBlobCall>(disk_, std::move(options)));
   }
 
-  grpc::ServerWriteReactor<internal::GetBlobResponse>* GetBlob(
-      grpc::CallbackServerContext* context, const internal::GetBlobRequest* request) override {
-    auto begin = [this, request]() -> absl::StatusOr<std::unique_ptr<BlobDownload>> {
-      SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(request->sha256()));
-      return blobs_.Get(digest, {.offset = request->offset(), .length = request->length()});
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* GetBlob(grpc::CallbackServerContext* context,
+                                                      const grpc::ByteBuffer* bytes) override {
+    auto begin = [this, bytes]() -> absl::StatusOr<std::unique_ptr<BlobDownload>> {
+      SR_ASSIGN_OR_RETURN(const auto request, RequestIn<internal::GetBlobRequest>(*bytes));
+      SR_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(request.sha256()));
+      return blobs_.Get(digest, {.offset = request.offset(), .length = request.length()});
     };
-    return rpc::ServeWrites<internal::GetBlobResponse>(
+    return rpc::ServeWrites<grpc::ByteBuffer>(
         context, deadlines_, std::make_shared<GetBlobCall>(disk_, std::move(begin)));
   }
 
@@ -76,13 +91,14 @@ class BlobServiceImpl final : public internal::BlobService::CallbackService {
         std::make_shared<PutRenditionCall>(disk_, std::move(options)));
   }
 
-  grpc::ServerWriteReactor<internal::GetRenditionResponse>* GetRendition(
-      grpc::CallbackServerContext* context, const internal::GetRenditionRequest* request) override {
-    auto begin = [this, request]() -> absl::StatusOr<std::unique_ptr<RenditionDownload>> {
-      SR_ASSIGN_OR_RETURN(const RenditionAddress address, FromWire(request->address()));
-      return renditions_.Get(address, {.offset = request->offset(), .length = request->length()});
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* GetRendition(grpc::CallbackServerContext* context,
+                                                           const grpc::ByteBuffer* bytes) override {
+    auto begin = [this, bytes]() -> absl::StatusOr<std::unique_ptr<RenditionDownload>> {
+      SR_ASSIGN_OR_RETURN(const auto request, RequestIn<internal::GetRenditionRequest>(*bytes));
+      SR_ASSIGN_OR_RETURN(const RenditionAddress address, FromWire(request.address()));
+      return renditions_.Get(address, {.offset = request.offset(), .length = request.length()});
     };
-    return rpc::ServeWrites<internal::GetRenditionResponse>(
+    return rpc::ServeWrites<grpc::ByteBuffer>(
         context, deadlines_, std::make_shared<GetRenditionCall>(disk_, std::move(begin)));
   }
 

@@ -62,6 +62,66 @@ TEST(MemoryBlobClient, FailsWhenToldTo) {
   EXPECT_TRUE(absl::IsDataLoss(ReadBlob(client, context, Digest::Of("bytes"), 100).status()));
 }
 
+// A file server that serves one download at a time, of a blob that is larger than what may be on
+// its way.
+class OneDownload : public ::testing::Test {
+ protected:
+  static constexpr int64_t kBytes = 32 << 20;
+
+  OneDownload() {
+    for (size_t i = 0; i < bytes_.size(); i += 4096) bytes_[i] = static_cast<char>(i >> 18);
+    digest_ = WriteBlob(client_, Context(), bytes_).value().info.sha256;
+  }
+  static CallContext Context() { return CallContext::WithTimeout(absl::Seconds(30)); }
+
+  // A download whose first message has come.
+  std::unique_ptr<BlobReader> Begin() {
+    std::unique_ptr<BlobReader> reader = client_.GetBlob(Context(), digest_, {});
+    Arrival<absl::StatusOr<BlobInfo>> info;
+    reader->Open(info.Callback());
+    EXPECT_TRUE(info.Wait().ok());
+    return reader;
+  }
+  static std::string Rest(BlobReader& reader) {
+    for (std::string all;;) {
+      Arrival<absl::StatusOr<std::optional<std::string>>> piece;
+      reader.Read(piece.Callback());
+      absl::StatusOr<std::optional<std::string>> got = piece.Wait();
+      if (!got.ok()) return got.status().ToString();
+      if (!got->has_value()) return all;
+      all += **got;
+    }
+  }
+  absl::StatusOr<std::string> Another() { return ReadBlob(client_, Context(), digest_, kBytes); }
+
+  testing::TempFolder directory_;
+  fileserver::FileServerFixture server_{
+      fileserver::PosixEnv(), directory_.path(), {.blobs = {.max_downloads = 1}}};
+  Metrics metrics_;
+  RemoteBlobClient client_{{.target = server_.target()}, metrics_};
+  std::string bytes_ = std::string(kBytes, '.');
+  Digest digest_;
+};
+
+TEST_F(OneDownload, WaitsForItsReaderAndLosesNothing) {
+  const std::unique_ptr<BlobReader> slow = Begin();
+  absl::SleepFor(absl::Milliseconds(200));  // enough to read all of it ahead, if it did
+  EXPECT_TRUE(absl::IsResourceExhausted(Another().status()));
+  EXPECT_TRUE(Rest(*slow) == bytes_);
+}
+
+TEST_F(OneDownload, EndsWhenItsReaderLeaves) {
+  Begin().reset();
+  const absl::Time limit = absl::Now() + absl::Seconds(20);
+  absl::StatusOr<std::string> read = Another();
+  while (absl::IsResourceExhausted(read.status()) && absl::Now() < limit) {
+    absl::SleepFor(absl::Milliseconds(5));
+    read = Another();
+  }
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(*read == bytes_);
+}
+
 TEST(RemoteBlobClient, SaysUnavailableWhenNobodyListens) {
   Metrics metrics;
   RemoteBlobClient client({.target = "127.0.0.1:1"}, metrics);
