@@ -10,8 +10,8 @@
 namespace stockroom::api {
 namespace {
 
-// Measured, in nanoseconds, at a million documents: a group of a run, and a byte of it that is
-// counted; a document's list; and a posting, and that there are postings in a chunk.
+// In nanoseconds, at a million documents: a group of a run, and a byte of it that is counted
+// (estimates); a document's list; and a posting, and that there are postings in a chunk (measured).
 constexpr double kGroupNanos = 150;
 constexpr double kByteNanos = 0.7;
 constexpr double kListNanos = 16;
