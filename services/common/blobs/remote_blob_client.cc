@@ -13,14 +13,6 @@ namespace stockroom {
 
 using internal::BlobService;
 
-namespace {
-
-// What a download may be ahead of its reader, whatever its size. Over a network of 4 ms that is
-// 1 GB/s a stream.
-constexpr int kStreamWindowBytes = 4 << 20;
-
-}  // namespace
-
 // The stubs, one a connection, and what is counted.
 class RemoteBlobClient::Pool {
  public:
@@ -36,9 +28,8 @@ class RemoteBlobClient::Pool {
         delete_blob("DeleteBlobIfUntouched", metrics),
         tls_(options.tls) {
     for (int i = 0; i < std::max(1, options.connections); ++i) {
-      stubs_.push_back(BlobService::NewStub(rpc::MakeChannel(
-          options.target,
-          {.pool_index = i, .stream_window_bytes = kStreamWindowBytes, .tls = options.tls})));
+      stubs_.push_back(BlobService::NewStub(
+          rpc::MakeChannel(options.target, {.pool_index = i, .tls = options.tls})));
     }
   }
 

@@ -4,7 +4,6 @@
 #include <grpcpp/security/credentials.h>
 
 #include "services/common/rpc/callback_queue.h"
-#include "services/common/rpc/stream_window.h"
 
 namespace stockroom::rpc {
 
@@ -16,8 +15,6 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(options.max_message_bytes);
   arguments.SetMaxSendMessageSize(options.max_message_bytes);
-  SetStreamWindow(options.stream_window_bytes,
-                  [&](const char* argument, int value) { arguments.SetInt(argument, value); });
   // A peer that vanished without a word is noticed after 60 + 20 s; servers of ours allow that
   // rate.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);

@@ -15,9 +15,6 @@ struct ChannelOptions {
   // differs.
   int pool_index = 0;
   int max_message_bytes = 4 << 20;
-  // What a server may send ahead of the reading of one stream, and thus what a stream holds in
-  // memory. 0: gRPC follows the product of bandwidth and delay, without a bound.
-  int stream_window_bytes = 0;
   PeerTls tls;
 };
 
