@@ -145,4 +145,23 @@ absl::StatusOr<std::vector<Image>> ReadImageRows(Query& query) {
   return images;
 }
 
+// Images handed on together while a snapshot is visited, so that a catalogue never lies in memory
+// as a whole.
+inline constexpr size_t kSnapshotBatch = 64;
+
+// Hands all rows of `query`, whose columns start with SR_IMAGE_COLUMNS, to `visit`
+// (absl::Status(std::vector<Image>)), kSnapshotBatch at a time. Its first error ends the visit.
+template <typename Query, typename Visit>
+absl::Status VisitImageRows(Query& query, const Visit& visit) {
+  std::vector<Image> batch;
+  while (query.Step()) {
+    batch.reserve(kSnapshotBatch);
+    SR_ASSIGN_OR_RETURN(Image image, ReadImageRow(query));
+    batch.push_back(std::move(image));
+    if (batch.size() == kSnapshotBatch) SR_RETURN_IF_ERROR(visit(std::exchange(batch, {})));
+  }
+  SR_RETURN_IF_ERROR(query.status());
+  return batch.empty() ? absl::OkStatus() : visit(std::move(batch));
+}
+
 }  // namespace stockroom::api

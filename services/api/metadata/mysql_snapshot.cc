@@ -15,9 +15,6 @@ namespace {
 
 // Rows of one page: the connector holds a whole answer in memory.
 constexpr int kPage = 500;
-// Of which so many are images at a time, few enough to lie in the processor's cache until they were
-// visited.
-constexpr size_t kAtOnce = 64;
 
 // Deals out the ids in pieces: which end where only decides who reads what, so that the readers'
 // snapshots need not be the same.
@@ -63,28 +60,16 @@ class Pieces {
 
 using Visit = std::function<absl::Status(std::vector<Image>)>;
 
-absl::Status VisitRows(MysqlQuery& rows, const Visit& visit) {
-  std::vector<Image> images;
-  while (rows.Step()) {
-    images.reserve(kAtOnce);
-    SR_ASSIGN_OR_RETURN(Image image, ReadImageRow(rows));
-    images.push_back(std::move(image));
-    if (images.size() == kAtOnce) SR_RETURN_IF_ERROR(visit(std::exchange(images, {})));
-  }
-  SR_RETURN_IF_ERROR(rows.status());
-  return images.empty() ? absl::OkStatus() : visit(std::move(images));
-}
-
 absl::Status VisitPiece(MysqlConnection& db, const Pieces::Piece& piece, const Visit& visit) {
   if (!piece.last) {
     MysqlQuery rows = db.Query("SELECT " SR_IMAGE_COLUMNS " FROM images WHERE id > ? ORDER BY id");
     rows.Bind(piece.after);
-    return VisitRows(rows, visit);
+    return VisitImageRows(rows, visit);
   }
   MysqlQuery rows =
       db.Query("SELECT " SR_IMAGE_COLUMNS " FROM images WHERE id > ? AND id <= ? ORDER BY id");
   rows.Bind(piece.after, *piece.last);
-  return VisitRows(rows, visit);
+  return VisitImageRows(rows, visit);
 }
 
 absl::Status ReadPieces(MysqlConnection& db, Pieces& pieces, const Visit& visit) {

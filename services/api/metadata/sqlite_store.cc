@@ -31,9 +31,6 @@
 namespace stockroom::api {
 namespace {
 
-// Few enough to lie in the processor's cache until they were visited.
-constexpr size_t kSnapshotBatch = 64;
-
 class SqliteStore final : public MetadataStore {
  public:
   SqliteStore(std::unique_ptr<FileLock> lock, std::unique_ptr<SqliteConnection> writing,
@@ -206,15 +203,7 @@ class SqliteStore final : public MetadataStore {
     // One read transaction: position and rows are of one state.
     SR_ASSIGN_OR_RETURN(const FeedRange range, ReadFeedRange(reading->db()));
     SqliteQuery rows = reading->db().Query("SELECT " SR_IMAGE_COLUMNS " FROM images ORDER BY id");
-    std::vector<Image> batch;
-    while (rows.Step()) {
-      SR_ASSIGN_OR_RETURN(Image image, ReadImageRow(rows));
-      batch.push_back(std::move(image));
-      if (batch.size() < kSnapshotBatch) continue;
-      SR_RETURN_IF_ERROR(visit(std::exchange(batch, {})));
-    }
-    SR_RETURN_IF_ERROR(rows.status());
-    if (!batch.empty()) SR_RETURN_IF_ERROR(visit(std::move(batch)));
+    SR_RETURN_IF_ERROR(VisitImageRows(rows, visit));
     return range.last;
   }
 
