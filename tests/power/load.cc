@@ -98,6 +98,7 @@ class Actor {
   }
   bool Render() {
     const uint64_t number = promises_.Choose(0);
+    promises_.Forget(number);
     return Went("put rendition",
                 WriteRendition(client_, Context(), RenditionOf(number), BytesOf(number + 1'000'000))
                     .status());
@@ -159,16 +160,25 @@ std::string BytesOf(uint64_t number) {
 
 uint64_t Promises::Choose(uint64_t dice) {
   MutexLock lock(mu_);
-  if (dice % 5 == 1 && last_ > 0) {
-    const uint64_t number = 1 + dice / 5 % last_;
-    if (!doomed_.contains(number) && !deleted_.contains(number)) return number;
+  uint64_t number = last_ == 0 ? 0 : 1 + dice / 5 % last_;
+  if (dice % 5 != 1 || number == 0 || doomed_.contains(number) || deleted_.contains(number)) {
+    number = ++last_;
   }
-  return ++last_;
+  on_their_way_.insert(number);
+  return number;
 }
+
+void Promises::NoLongerOnItsWay(uint64_t number) { on_their_way_.extract(number); }
 
 void Promises::Stored(uint64_t number) {
   MutexLock lock(mu_);
-  if (!doomed_.contains(number) && !deleted_.contains(number)) stored_.insert(number);
+  stored_.insert(number);
+  NoLongerOnItsWay(number);
+}
+
+void Promises::Forget(uint64_t number) {
+  MutexLock lock(mu_);
+  NoLongerOnItsWay(number);
 }
 
 std::optional<uint64_t> Promises::TakeToDelete(uint64_t dice) {
@@ -176,6 +186,8 @@ std::optional<uint64_t> Promises::TakeToDelete(uint64_t dice) {
   if (stored_.empty()) return std::nullopt;
   const auto it = std::next(stored_.begin(), static_cast<long>(dice % stored_.size()));
   const uint64_t number = *it;
+  // What is on its way may come after the deletion and be there again.
+  if (on_their_way_.contains(number)) return std::nullopt;
   stored_.erase(it);
   doomed_.insert(number);
   return number;
@@ -194,8 +206,9 @@ void Promises::Arrived(const std::string& id, uint64_t number) {
 
 void Promises::Completed(const std::string& id) {
   MutexLock lock(mu_);
-  stored_.insert(arrived_.at(id));
-  arrived_.erase(id);
+  const auto arrived = arrived_.extract(id);
+  stored_.insert(arrived.mapped());
+  NoLongerOnItsWay(arrived.mapped());
 }
 
 std::map<std::string, uint64_t> Promises::arrived() const {
