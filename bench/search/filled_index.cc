@@ -22,7 +22,7 @@ api::Image Lean(api::Image image) {
 api::MemorySearchIndex::Options IndexOptions(const std::string& folder) {
   api::MemorySearchIndex::Options options;
   options.documents.folder = folder;
-  options.encoder = api::WireOf;
+  options.encoder = {.basic = api::BasicWireOf, .rest = api::AnalysisWireOf};
   options.encoder_version = api::kWireVersion;
   options.catalogue_id = "benchmark";
   return options;

@@ -78,7 +78,7 @@ constexpr absl::Duration kWebhookLeaseMargin = absl::Seconds(10);
 IndexKeeper::Options IndexOptions(const Options& options) {
   return {
       .index = {.documents = {.folder = options.search_folder},
-                .encoder = WireOf,
+                .encoder = {.basic = BasicWireOf, .rest = AnalysisWireOf},
                 .encoder_version = kWireVersion,
                 .memory_budget_bytes = static_cast<uint64_t>(options.search_memory_budget_bytes)},
       .checkpoint_every = options.search_checkpoint_every};

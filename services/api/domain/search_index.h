@@ -59,7 +59,11 @@ struct WireImage {
   std::string basic;
   std::string rest;
 };
-using WireEncoder = std::function<WireImage(const Image&)>;
+struct WireEncoder {
+  std::function<std::string(const Image&)> basic;
+  // Of the analysis alone: equal ones give equal bytes.
+  std::function<std::string(const Image&)> rest;
+};
 
 struct SearchRequest {
   std::string query;  // grammar: docs/search.md

@@ -153,7 +153,18 @@ std::string AnalysisByMessage(const Image& image) {
   return Serialise(rest);
 }
 
-std::string AnalysisOf(const Image& image) {
+}  // namespace
+
+std::string BasicWireOf(const Image& image) {
+  // Of the size of what it held before, so that it does not grow step by step.
+  thread_local std::string scratch;
+  scratch.clear();
+  Fields fields(scratch);
+  PutBasic(image, fields);
+  return scratch;
+}
+
+std::string AnalysisWireOf(const Image& image) {
   thread_local std::string scratch;
   scratch.clear();
   Fields fields(scratch);
@@ -161,17 +172,6 @@ std::string AnalysisOf(const Image& image) {
   if (!AppendAnalysisBytes(image.analysis, scratch)) return AnalysisByMessage(image);
   fields.Close(begin);
   return scratch;
-}
-
-}  // namespace
-
-WireImage WireOf(const Image& image) {
-  // Of the size of what it held before, so that it does not grow step by step.
-  thread_local std::string scratch;
-  scratch.clear();
-  Fields fields(scratch);
-  PutBasic(image, fields);
-  return {.basic = scratch, .rest = AnalysisOf(image)};
 }
 
 }  // namespace stockroom::api

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "services/api/domain/image.h"
 #include "services/api/domain/search_index.h"
@@ -12,7 +13,11 @@ namespace stockroom::api {
 // Grows with every change of what WireOf makes: bytes of another version are made anew.
 inline constexpr uint32_t kWireVersion = 1;
 
-// A WireEncoder. Equal images give equal bytes.
-WireImage WireOf(const Image& image);
+// The two parts of a WireEncoder. Equal images give equal bytes.
+std::string BasicWireOf(const Image& image);
+std::string AnalysisWireOf(const Image& image);
+inline WireImage WireOf(const Image& image) {
+  return {.basic = BasicWireOf(image), .rest = AnalysisWireOf(image)};
+}
 
 }  // namespace stockroom::api

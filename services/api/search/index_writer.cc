@@ -31,19 +31,20 @@ std::vector<std::string> IndexWriter::Apply(std::vector<Image> changed,
     }
     return Load(changed);
   }
-  const std::vector<Image> images = Sift(std::move(changed));
-  if (images.empty() && deleted.empty()) return {};
-  Batch batch = Prepare(images);
+  const News news = Sift(std::move(changed));
+  if (news.images.empty() && deleted.empty()) return {};
+  Batch batch = Prepare(news);
   const Removed removed = Publish(batch, deleted);
-  Suggest(images, batch, removed);
+  Suggest(news.images, batch, removed);
   std::vector<std::string> lost;
   for (auto& [id, revision] : batch.lost) lost.push_back(std::move(id));
   return lost;
 }
 
-std::vector<Image> IndexWriter::Sift(std::vector<Image> changed) const {
-  const std::shared_ptr<const Snapshot> now = state_.cell.Load();
+IndexWriter::News IndexWriter::Sift(std::vector<Image> changed) const {
+  News news{.images = {}, .from = state_.cell.Load(), .places = {}};
   std::vector<Image> images;
+  images.reserve(changed.size());
   absl::flat_hash_map<std::string, size_t> place_of;
   for (Image& image : changed) {
     const auto [it, is_new] = place_of.try_emplace(image.id, images.size());
@@ -53,18 +54,24 @@ std::vector<Image> IndexWriter::Sift(std::vector<Image> changed) const {
       images[it->second] = std::move(image);
     }
   }
-  std::erase_if(images, [&](const Image& image) {
-    const std::optional<Snapshot::Place> place = now->Find(image.id);
-    if (!place) return false;
-    const DocumentView there = now->Read(*place);
-    return there.revision > image.revision ||
-           (there.revision == image.revision && there.content_hash == ContentHash(image));
-  });
-  return images;
+  for (Image& image : images) {
+    const std::optional<Snapshot::Place> place = news.from->Find(image.id);
+    if (place) {
+      const DocumentView there = news.from->Read(*place);
+      if (there.revision > image.revision ||
+          (there.revision == image.revision && there.content_hash == ContentHash(image))) {
+        continue;
+      }
+    }
+    news.images.push_back(std::move(image));
+    news.places.push_back(place);
+  }
+  return news;
 }
 
-IndexedDocument IndexWriter::DocumentWithinBudget(const Image& image) const {
-  IndexedDocument document = DocumentOf(image);
+IndexedDocument IndexWriter::DocumentWithinBudget(const Image& image,
+                                                  std::optional<Known>& known) const {
+  IndexedDocument document = known ? DocumentOf(image, std::move(known->facts)) : DocumentOf(image);
   if (state_.over_budget && (document.looks || document.pdq)) {
     document.looks.reset();
     document.pdq.reset();
@@ -73,8 +80,14 @@ IndexedDocument IndexWriter::DocumentWithinBudget(const Image& image) const {
   return document;
 }
 
+WireImage IndexWriter::WireOfImage(const Image& image, const std::optional<Known>& known) const {
+  if (!encoder_.basic) return {};
+  return {.basic = encoder_.basic(image),
+          .rest = known ? std::string(known->wire_rest) : encoder_.rest(image)};
+}
+
 void IndexWriter::PrepareSome(
-    std::span<const Image> images, SegmentBuilder& builder,
+    std::span<const Image> images, KnownOfImage known_of, SegmentBuilder& builder,
     absl::FunctionRef<void(size_t image, std::optional<Draft> draft)> use) const {
   std::vector<IndexedDocument> documents;
   std::vector<WireImage> wires;
@@ -82,10 +95,11 @@ void IndexWriter::PrepareSome(
   documents.reserve(images.size());
   wires.reserve(images.size());
   added.reserve(images.size());
-  for (const Image& image : images) {
-    documents.push_back(DocumentWithinBudget(image));
-    wires.push_back(encoder_ ? encoder_(image) : WireImage());
-    added.push_back({image, documents.back(), wires.back()});
+  for (size_t i = 0; i < images.size(); ++i) {
+    std::optional<Known> known = known_of(i);
+    documents.push_back(DocumentWithinBudget(images[i], known));
+    wires.push_back(WireOfImage(images[i], known));
+    added.push_back({images[i], documents.back(), wires.back()});
   }
   const std::vector<absl::StatusOr<StoredDocument>> stored = state_.documents->Append(added);
   for (size_t i = 0; i < images.size(); ++i) {
@@ -115,41 +129,47 @@ void IndexWriter::PrepareSome(
 }
 
 void IndexWriter::Prepare(
-    std::span<const Image> images, SegmentBuilder& builder,
+    std::span<const Image> images, KnownOfImage known_of, SegmentBuilder& builder,
     absl::FunctionRef<void(size_t image, std::optional<Draft> draft)> use) const {
   for (size_t begin = 0; begin < images.size(); begin += kStoredAtOnce) {
     const size_t count = std::min(kStoredAtOnce, images.size() - begin);
-    PrepareSome(images.subspan(begin, count), builder,
-                [&](size_t i, std::optional<Draft> draft) { use(begin + i, std::move(draft)); });
+    PrepareSome(
+        images.subspan(begin, count), [&](size_t i) { return known_of(begin + i); }, builder,
+        [&](size_t i, std::optional<Draft> draft) { use(begin + i, std::move(draft)); });
   }
 }
 
-IndexWriter::Batch IndexWriter::Prepare(const std::vector<Image>& images) const {
+IndexWriter::Batch IndexWriter::Prepare(const News& news) const {
   Batch batch;
   SegmentBuilder builder;
-  Prepare(images, builder, [&](size_t i, std::optional<Draft> draft) {
+  const auto known_of = [&](size_t i) {
+    const auto& place = news.places[i];
+    return place ? KnownOf(news.images[i], *news.from, *place) : std::nullopt;
+  };
+  Prepare(news.images, known_of, builder, [&](size_t i, std::optional<Draft> draft) {
     if (draft) {
       draft->image = i;
       batch.drafts.push_back(*std::move(draft));
     } else {
-      batch.lost.emplace_back(images[i].id, images[i].revision);
+      batch.lost.emplace_back(news.images[i].id, news.images[i].revision);
     }
   });
-  Build(builder, batch);
+  Build(builder, &news, batch);
   return batch;
 }
 
-void IndexWriter::Build(SegmentBuilder& builder, Batch& batch) const {
+void IndexWriter::Build(SegmentBuilder& builder, const News* news, Batch& batch) const {
   if (batch.drafts.empty()) return;
   std::vector<Doc> numbers;
   batch.segment = builder.Build(&numbers);
   const std::shared_ptr<const Snapshot> now = state_.cell.Load();
   batch.version = now->version;
   batch.places.reserve(batch.drafts.size());
+  const bool is_same = news != nullptr && news->from->version == now->version;
   for (size_t i = 0; i < batch.drafts.size(); ++i) {
     Draft& draft = batch.drafts[i];
     draft.doc = numbers[i];
-    batch.places.push_back(now->Find(draft.id));
+    batch.places.push_back(is_same ? news->places[draft.image] : now->Find(draft.id));
   }
 }
 
@@ -272,7 +292,8 @@ std::vector<std::string> IndexWriter::Load(const std::vector<Image>& images) {
 
 void IndexWriter::LoadSome(std::span<const Image> images, Block& block,
                            std::vector<std::string>& lost) const {
-  Prepare(images, block.builder, [&](size_t i, std::optional<Draft> draft) {
+  const auto nothing_known = [](size_t) { return std::optional<Known>(); };
+  Prepare(images, nothing_known, block.builder, [&](size_t i, std::optional<Draft> draft) {
     const Image& image = images[i];
     if (!draft) {
       block.batch.lost.emplace_back(image.id, image.revision);
@@ -292,7 +313,7 @@ void IndexWriter::LoadSome(std::span<const Image> images, Block& block,
 }
 
 void IndexWriter::PublishBlock(Block& block) {
-  Build(block.builder, block.batch);
+  Build(block.builder, nullptr, block.batch);
   const Removed removed = Publish(block.batch, {});
   SuggestSpellings(block.spellings, block.batch, removed);
 }

@@ -13,6 +13,7 @@
 #include "services/api/domain/image.h"
 #include "services/api/domain/search_index.h"
 #include "services/api/search/index_state.h"
+#include "services/api/search/known.h"
 #include "services/api/search/segment/document.h"
 
 namespace stockroom::api {
@@ -74,11 +75,20 @@ class IndexWriter {
     std::vector<Snapshot::Place> places;
   };
 
+  // Images that are to be indexed.
+  struct News {
+    std::vector<Image> images;
+    // Where their older revisions stand in the snapshot.
+    std::shared_ptr<const Snapshot> from;
+    std::vector<std::optional<Snapshot::Place>> places;
+  };
+  using KnownOfImage = absl::FunctionRef<std::optional<Known>(size_t image)>;
+
   // The newest of each id that is not older than what is there, nor the same.
-  std::vector<Image> Sift(std::vector<Image> changed) const;
-  Batch Prepare(const std::vector<Image>& images) const;
-  // Builds the segment of the batch's drafts.
-  void Build(SegmentBuilder& builder, Batch& batch) const;
+  News Sift(std::vector<Image> changed) const;
+  Batch Prepare(const News& news) const;
+  // Builds the segment of the batch's drafts, which are of `news`, or of what is loaded.
+  void Build(SegmentBuilder& builder, const News* news, Batch& batch) const;
   // Puts images that are loaded into a block of the caller's own.
   std::vector<std::string> Load(const std::vector<Image>& images);
   void LoadSome(std::span<const Image> images, Block& block, std::vector<std::string>& lost) const;
@@ -86,11 +96,12 @@ class IndexWriter {
   // Stores their documents and adds them to the builder, some at a time: so many that it pays and
   // so few that they still lie in the processor's cache. Calls `use` for each in turn; without a
   // draft it could not be stored.
-  void Prepare(std::span<const Image> images, SegmentBuilder& builder,
+  void Prepare(std::span<const Image> images, KnownOfImage known_of, SegmentBuilder& builder,
                absl::FunctionRef<void(size_t image, std::optional<Draft> draft)> use) const;
-  void PrepareSome(std::span<const Image> images, SegmentBuilder& builder,
+  void PrepareSome(std::span<const Image> images, KnownOfImage known_of, SegmentBuilder& builder,
                    absl::FunctionRef<void(size_t image, std::optional<Draft> draft)> use) const;
-  IndexedDocument DocumentWithinBudget(const Image& image) const;
+  IndexedDocument DocumentWithinBudget(const Image& image, std::optional<Known>& known) const;
+  WireImage WireOfImage(const Image& image, const std::optional<Known>& known) const;
   Removed Publish(Batch& batch, const std::vector<std::string>& deleted);
   // Puts the draft in the place of what is there; false if that is newer.
   bool Replace(Draft& draft, std::optional<Snapshot::Place> place, const Snapshot& before,

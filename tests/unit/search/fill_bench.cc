@@ -54,7 +54,8 @@ int Main(int argc, char** argv) {
   const auto followed = static_cast<uint64_t>(number(4, 20'000));
   const testing::Catalogue catalogue;
   Metrics metrics;
-  const auto opened = MemorySearchIndex::Open({.encoder = WireOf}, metrics);
+  const auto opened =
+      MemorySearchIndex::Open({.encoder = {.basic = BasicWireOf, .rest = AnalysisWireOf}}, metrics);
   if (!opened.ok()) {
     std::fprintf(stderr, "%s\n", opened.status().ToString().c_str());
     return 1;

@@ -223,23 +223,26 @@ TEST_F(LiveIndexTest, NearDuplicatesAreGroupedAndStayGrouped) {
 
 TEST_F(LiveIndexTest, HitsAreAnsweredWithTheBytesOfTheEncoder) {
   MemorySearchIndex::Options options;
-  options.encoder = [](const Image& image) {
-    return WireImage{"basic " + image.id, " and rest " + std::to_string(image.revision)};
-  };
+  options.encoder = {.basic = [](const Image& image) { return "basic " + image.id; },
+                     .rest = [](const Image& image) { return " and " + image.analysis.at("n"); }};
   const auto index = Open(std::move(options));
-  index->Apply({Picture("a", "fox"), Picture("b", "fox")}, {});
+  const auto picture = [](const std::string& id, int64_t revision) {
+    Image image = Picture(id, "fox");
+    image.revision = revision;
+    image.analysis["n"] = std::to_string(revision);
+    return image;
+  };
+  index->Apply({picture("a", 1), picture("b", 1)}, {});
   SearchRequest request{"fox", 10, ""};
   request.fetch = Fetch::kWireBasic;
   EXPECT_EQ(index->Search(Named("bob"), request)->hits.at(0).wire, "basic b");
   request.fetch = Fetch::kWireFull;
   const auto pinned = index->Search(Named("bob"), request);
   for (int revision = 2; revision < 50; ++revision) {
-    Image b = Picture("b", "fox");
-    b.revision = revision;
-    index->Apply({b}, {});
+    index->Apply({picture("b", revision)}, {});
   }
-  EXPECT_EQ(pinned->hits.at(0).wire, "basic b and rest 1");
-  EXPECT_EQ(index->Search(Named("bob"), request)->hits.at(0).wire, "basic b and rest 49");
+  EXPECT_EQ(pinned->hits.at(0).wire, "basic b and 1");
+  EXPECT_EQ(index->Search(Named("bob"), request)->hits.at(0).wire, "basic b and 49");
   EXPECT_EQ(pinned->hits.at(0).image, nullptr);
 }
 

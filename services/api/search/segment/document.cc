@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "services/api/search/segment/document_facts.h"
 #include "services/api/search/text/text_fold.h"
 
 namespace stockroom::api {
@@ -152,7 +151,7 @@ std::string PairTerm(std::string_view first, std::string_view second) {
   return std::string(1, kPairPrefix).append(first).append(" ").append(second);
 }
 
-IndexedDocument DocumentOf(const Image& image) {
+IndexedDocument DocumentOf(const Image& image, AnalysisFacts facts) {
   IndexedDocument document;
   document.id = image.id;
   document.owner = image.owner;
@@ -183,12 +182,11 @@ IndexedDocument DocumentOf(const Image& image) {
   document.bytes = static_cast<uint64_t>(std::max<int64_t>(0, image.size_bytes));
   document.md5 = image.md5;
 
-  DocumentFacts facts = DocumentFactsOf(image.analysis);
   document.camera = std::move(facts.camera);
   document.lens = std::move(facts.lens);
   document.location = facts.location;
   document.pdq = facts.pdq;
-  document.looks = LooksOf(image.analysis);
+  document.looks = facts.looks;
   document.flags = FlagsOf(image, document);
   return document;
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -76,7 +77,21 @@ struct IndexedDocument {
   std::string description;  // FoldLine
 };
 
-// Never fails: what can not be read (analysis of strange shape) is left out.
-IndexedDocument DocumentOf(const Image& image);
+// What is indexed of what processors found ("facts", "pdq", "thumbhash", "palette").
+struct AnalysisFacts {
+  std::string camera;
+  std::string lens;
+  std::optional<GeoPoint> location;
+  std::optional<PdqWords> pdq;
+  std::optional<Looks> looks;
+};
+// Anything may stand there: what can not be read is left out.
+AnalysisFacts AnalysisFactsOf(const std::map<std::string, std::string>& analysis);
+
+// Never fails. `facts` are those of the image's analysis.
+IndexedDocument DocumentOf(const Image& image, AnalysisFacts facts);
+inline IndexedDocument DocumentOf(const Image& image) {
+  return DocumentOf(image, AnalysisFactsOf(image.analysis));
+}
 
 }  // namespace stockroom::api

@@ -228,17 +228,26 @@ std::string Segment::id(Doc doc) const {
   return raw.is_other() ? std::string(OtherId(raw.other())) : raw.UuidText();
 }
 
-std::optional<Doc> Segment::FindId(std::string_view id) const {
+IdKey::IdKey(std::string_view id) : id_(id) {
   const std::optional<RawId> uuid = RawId::OfUuid(id);
-  const uint64_t hash = uuid ? uuid->Hash() : segment_format::HashBytes(id);
+  is_uuid_ = uuid.has_value();
+  if (uuid) {
+    high_ = uuid->high;
+    low_ = uuid->low;
+  }
+  hash_ = uuid ? uuid->Hash() : segment_format::HashBytes(id);
+}
+
+std::optional<Doc> Segment::FindId(const IdKey& id) const {
+  const RawId uuid{id.high_, id.low_};
   const IdSlot slots(docs_);
-  const uint64_t bucket = IdSlot::BucketOf(hash, header_->bucket_bits);
+  const uint64_t bucket = IdSlot::BucketOf(id.hash_, header_->bucket_bits);
   for (uint32_t i = buckets_[bucket]; i < buckets_[bucket + 1]; ++i) {
     const uint32_t slot = slots.Read(bucket_docs_, i);
     const Doc doc = slots.DocOf(slot);
-    if (slot != slots.Of(hash, doc)) continue;
+    if (slot != slots.Of(id.hash_, doc)) continue;
     const RawId raw = raw_id(doc);
-    if (uuid ? raw == *uuid : raw.is_other() && OtherId(raw.other()) == id) return doc;
+    if (id.is_uuid_ ? raw == uuid : raw.is_other() && OtherId(raw.other()) == id.id_) return doc;
   }
   return std::nullopt;
 }

@@ -194,6 +194,21 @@ inline constexpr size_t kOrdinals = 6;
 enum class Number : uint8_t { kCreatedUs, kDate, kWidth, kHeight, kBytes };
 inline constexpr size_t kNumbers = 5;
 
+// An id in the form that segments look for: made once for several of them. Valid as long as `id`.
+class IdKey {
+ public:
+  explicit IdKey(std::string_view id);
+
+ private:
+  friend class Segment;
+  std::string_view id_;
+  // Of a UUID.
+  bool is_uuid_ = false;
+  uint64_t high_ = 0;
+  uint64_t low_ = 0;
+  uint64_t hash_ = 0;
+};
+
 class Segment {
  public:
   // Takes bytes that bytes() of another gave. DATA_LOSS if they are not whole: the checksum and
@@ -245,7 +260,8 @@ class Segment {
   const Looks* looks() const { return looks_; }
 
   std::string id(Doc doc) const;
-  std::optional<Doc> FindId(std::string_view id) const;
+  std::optional<Doc> FindId(const IdKey& id) const;
+  std::optional<Doc> FindId(std::string_view id) const { return FindId(IdKey(id)); }
   Locator locator(Doc doc) const;
 
  private:

@@ -1,6 +1,7 @@
 #include "services/api/search/segment/segment_draft.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 #include <utility>
 
@@ -23,31 +24,30 @@ void PutVarint(Pieces& to, uint64_t value) {
 
 }  // namespace
 
-void Pieces::Append(const void* data, size_t bytes) {
-  const auto* from = static_cast<const uint8_t*>(data);
-  size_ += bytes;
+void Pieces::AppendInPieces(const uint8_t* from, size_t bytes) {
   while (bytes > 0) {
-    if (pieces_.empty() || pieces_.back().used == pieces_.back().size) {
-      const size_t size = pieces_.empty() ? kFirst : std::min(kLargest, pieces_.back().size * 2);
-      pieces_.push_back({std::unique_ptr<uint8_t[]>(new uint8_t[size]), 0, size});
+    if (room_ == 0) {
+      room_ = pieces_.empty() ? kFirst : std::min(kLargest, pieces_.back().size * 2);
+      pieces_.push_back({std::unique_ptr<uint8_t[]>(new uint8_t[room_]), room_});
+      at_ = pieces_.back().data.get();
     }
-    Piece& last = pieces_.back();
-    const size_t now = std::min(bytes, last.size - last.used);
-    std::memcpy(last.data.get() + last.used, from, now);
-    last.used += now;
+    const size_t now = std::min(bytes, room_);
+    Fill(from, now);
     from += now;
     bytes -= now;
   }
 }
 
 void Pieces::MoveTo(uint8_t* to) {
+  uint64_t left = size_;
   for (Piece& piece : pieces_) {
-    std::memcpy(to, piece.data.get(), piece.used);
-    to += piece.used;
+    const size_t now = std::min<uint64_t>(left, piece.size);
+    std::memcpy(to, piece.data.get(), now);
+    to += now;
+    left -= now;
     piece.data.reset();
   }
-  pieces_.clear();
-  size_ = 0;
+  *this = Pieces();
 }
 
 Draft::Draft(uint32_t docs) : docs_(docs), chunks_(ChunksOf(docs)) {}
@@ -84,14 +84,17 @@ void Draft::PutText(std::string_view text) {
 
 void Draft::PutList(std::span<const Doc> docs, std::span<const Payload> payloads) {
   const size_t count = docs.size();
+  std::array<uint64_t, 4> used{};
+  for (const Payload payload : payloads) used[payload / 64] |= uint64_t{1} << payload % 64;
   std::array<uint8_t, 256> codes{};
-  for (const Payload payload : payloads) codes[payload] = 1;
   Payload table[256];
   size_t different = 0;
-  for (int payload = 0; payload < 256; ++payload) {
-    if (codes[payload] == 0) continue;
-    codes[payload] = static_cast<uint8_t>(different);
-    table[different++] = static_cast<Payload>(payload);
+  for (size_t word = 0; word < used.size(); ++word) {
+    for (uint64_t left = used[word]; left != 0; left &= left - 1) {
+      const auto payload = static_cast<Payload>(word * 64 + std::countr_zero(left));
+      codes[payload] = static_cast<uint8_t>(different);
+      table[different++] = payload;
+    }
   }
   // The smallest that can tell them apart.
   int packing = 0;

@@ -19,7 +19,10 @@ namespace stockroom::api::segment_format {
 // Bytes that grow without being copied, and go piece by piece.
 class Pieces {
  public:
-  void Append(const void* data, size_t bytes);
+  void Append(const void* data, size_t bytes) {
+    if (bytes > room_) return AppendInPieces(static_cast<const uint8_t*>(data), bytes);
+    if (bytes > 0) Fill(data, bytes);
+  }
   template <typename T>
   void Put(T value) {
     Append(&value, sizeof(T));
@@ -33,10 +36,20 @@ class Pieces {
   static constexpr size_t kLargest = size_t{1} << 20;
   struct Piece {
     std::unique_ptr<uint8_t[]> data;
-    size_t used = 0;
     size_t size = 0;
   };
-  std::vector<Piece> pieces_;
+  // No more than there is room for.
+  void Fill(const void* data, size_t bytes) {
+    std::memcpy(at_, data, bytes);
+    at_ += bytes;
+    room_ -= bytes;
+    size_ += bytes;
+  }
+  void AppendInPieces(const uint8_t* from, size_t bytes);
+
+  std::vector<Piece> pieces_;  // all but the last are full
+  uint8_t* at_ = nullptr;      // in the last one
+  size_t room_ = 0;            // and how much it has left
   uint64_t size_ = 0;
 };
 

@@ -163,6 +163,7 @@ class Reader {
  public:
   explicit Reader(std::string_view bytes) : left_(bytes) {}
   bool done() const { return !broken_ && left_.empty(); }
+  bool broken() const { return broken_; }
 
   void Text(std::string& text) { text.assign(Bytes(Unsigned())); }
   void Texts(std::vector<std::string>& texts) {
@@ -228,11 +229,6 @@ class Reader {
     return byte.empty() ? 0 : static_cast<uint8_t>(byte[0]);
   }
 
- private:
-  void Break() {
-    broken_ = true;
-    left_ = {};
-  }
   std::string_view Bytes(uint64_t size) {
     if (size > left_.size()) {
       Break();
@@ -263,8 +259,56 @@ class Reader {
     return 0;
   }
 
+ private:
+  void Break() {
+    broken_ = true;
+    left_ = {};
+  }
   std::string_view left_;
   bool broken_ = false;
+};
+
+// Walks over an image's fields up to the analysis, and compares that.
+class AnalysisComparison {
+ public:
+  AnalysisComparison(std::string_view bytes, const Image& image) : reader_(bytes), image_(image) {}
+  bool equal() const { return equal_; }
+
+  void Text(std::string_view) { reader_.Bytes(reader_.Unsigned()); }
+  void Texts(const std::vector<std::string>&) { SkipTexts(1); }
+  void Map(const std::map<std::string, std::string>& map) {
+    if (&map != &image_.analysis) return SkipTexts(2);
+    equal_ = reader_.Unsigned() == map.size();
+    for (auto it = map.begin(); equal_ && it != map.end(); ++it) {
+      equal_ = IsNext(it->first) && IsNext(it->second);
+    }
+    equal_ = equal_ && !reader_.broken();
+  }
+  void Signed(int64_t) { reader_.Unsigned(); }
+  template <typename E>
+  void Enum(E, E, E) {
+    reader_.Byte();
+  }
+  void Bool(bool) { reader_.Byte(); }
+  void Sha256(const Digest&) { reader_.Bytes(Digest::kSize); }
+  void Time(absl::Time) {
+    reader_.Unsigned();
+    reader_.Unsigned();
+  }
+  void MaybeTime(const std::optional<absl::Time>&) {
+    if (reader_.Byte() != 0) Time({});
+  }
+  void Renditions(const std::vector<Rendition>&) {}
+
+ private:
+  bool IsNext(const std::string& text) { return reader_.Bytes(reader_.Unsigned()) == text; }
+  void SkipTexts(uint64_t each) {
+    for (uint64_t left = each * reader_.Count(each); left > 0; --left) Text({});
+  }
+
+  Reader reader_;
+  const Image& image_;
+  bool equal_ = false;
 };
 
 }  // namespace
@@ -278,6 +322,13 @@ std::string EncodeImage(const Image& image) {
   CodeImage(writer, image);
   bytes.resize(static_cast<size_t>(writer.at() - bytes.data()));
   return bytes;
+}
+
+bool HasAnalysisOf(const Image& image, std::string_view bytes) {
+  if (bytes.empty() || bytes[0] != static_cast<char>(kVersion)) return false;
+  AnalysisComparison comparison(bytes.substr(1), image);
+  CodeImage(comparison, image);
+  return comparison.equal();
 }
 
 absl::StatusOr<Image> DecodeImage(std::string_view bytes) {

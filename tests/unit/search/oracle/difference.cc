@@ -93,16 +93,18 @@ AllPages Collect(const SearchIndex& index, const Question& q,
 
 std::string HitProblem(const SearchHit& hit, const NaiveEntry& entry,
                        const SearchRequest& request) {
-  const WireImage wire = TestWire(entry.image);
+  const WireEncoder encoder = TestEncoder();
   switch (request.fetch) {
     case Fetch::kIds:
       if (hit.image != nullptr || !hit.wire.empty()) return "more than the id of " + hit.id;
       break;
     case Fetch::kWireBasic:
-      if (hit.wire != wire.basic) return "wrong bytes of " + hit.id;
+      if (hit.wire != encoder.basic(entry.image)) return "wrong bytes of " + hit.id;
       break;
     case Fetch::kWireFull:
-      if (hit.wire != wire.basic + wire.rest) return "wrong bytes of " + hit.id;
+      if (hit.wire != encoder.basic(entry.image) + encoder.rest(entry.image)) {
+        return "wrong bytes of " + hit.id;
+      }
       break;
     case Fetch::kImages:
       if (hit.image == nullptr || *hit.image != entry.image) return "not the image " + hit.id;
@@ -150,9 +152,18 @@ Seen& SeenSoFar() {
   return seen;
 }
 
-WireImage TestWire(const Image& image) {
-  return {.basic = image.id + "|" + std::to_string(image.revision) + "|" + image.described.title,
-          .rest = "|" + image.described.description};
+WireEncoder TestEncoder() {
+  return {.basic =
+              [](const Image& image) {
+                return image.id + "|" + std::to_string(image.revision) + "|" +
+                       image.described.title;
+              },
+          .rest =
+              [](const Image& image) {
+                std::string all;
+                for (const auto& [name, result] : image.analysis) all += "|" + name + result;
+                return all;
+              }};
 }
 
 std::string SearchDifference(const SearchIndex& index, const NaiveIndex& truth, const Question& q) {

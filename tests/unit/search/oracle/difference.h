@@ -13,7 +13,7 @@
 namespace stockroom::api {
 
 // What the index under test was given to serialise images with.
-WireImage TestWire(const Image& image);
+WireEncoder TestEncoder();
 
 struct Question {
   Principal who;

@@ -42,7 +42,7 @@ class MemorySubject final : public Subject {
     options.documents.folder = folder_.file("index");
     // Small enough that there are several.
     options.documents.file_bytes = 1 << 20;
-    options.encoder = TestWire;
+    options.encoder = TestEncoder();
     options.catalogue_id = "oracle";
     metrics_.emplace();
     auto opened = MemorySearchIndex::Open(std::move(options), *metrics_);

@@ -1,5 +1,3 @@
-#include "services/api/search/segment/document_facts.h"
-
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -7,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "services/api/search/segment/document.h"
 #include "services/api/search/similar/result_reader.h"
 #include "services/common/base/strings.h"
 
@@ -100,8 +99,8 @@ std::optional<PdqWords> PdqOf(std::string_view hash, const std::optional<double>
 
 }  // namespace
 
-DocumentFacts DocumentFactsOf(const std::map<std::string, std::string>& analysis) {
-  DocumentFacts facts;
+AnalysisFacts AnalysisFactsOf(const std::map<std::string, std::string>& analysis) {
+  AnalysisFacts facts;
   std::string make;
   std::string model;
   std::string lens;
@@ -142,6 +141,7 @@ DocumentFacts DocumentFactsOf(const std::map<std::string, std::string>& analysis
     }
   };
   if (ForEachResult(analysis, "pdq", read_pdq)) facts.pdq = PdqOf(hash, quality);
+  facts.looks = LooksOf(analysis);
   return facts;
 }
 
