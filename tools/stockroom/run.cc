@@ -190,6 +190,7 @@ int Program::Ended() const {
 
 int Run(const Invocation& invocation) {
   PrepareSignals();
+  SkipSearchForLockCycles();
   OutputOptions options = DetectOutput();
   options.json = invocation.json;
   options.quiet = invocation.quiet;

@@ -27,6 +27,7 @@ int ServiceMain(const ConfigSchema& schema, const std::string& log_level, int ar
                 absl::FunctionRef<absl::Status(const std::string& profile)> serve) {
   PrepareSignals();
   RaiseDescriptorLimit();
+  SkipSearchForLockCycles();
   const absl::StatusOr<LoadedConfig> config = LoadConfig(schema, argc, argv);
   if (config.ok() && config->exit_early) {
     std::fputs(config->output.c_str(), stdout);
