@@ -9,6 +9,7 @@
 #include "bench/blob/streams.h"
 #include "bench/common/report.h"
 #include "services/common/base/log.h"
+#include "services/common/base/process.h"
 
 int main(int argc, char** argv) {
   using namespace stockroom::bench;
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
                                              "usage: bench-blob [--json] [--pairs N]"
                                              " [--rows N]   (blobs, instead of 1,000,000)"
                                              " [--only puts|streams|http|million]");
+  stockroom::SkipSearchForLockCycles();  // as services do
   stockroom::InitLogging("bench", stockroom::LogLevel::kWarning);
   Report report(arguments.json);
   report.On(DeviceOf(std::filesystem::temp_directory_path().string()));

@@ -4,6 +4,7 @@
 
 #include "bench/search/measure.h"
 #include "bench/search/parts.h"
+#include "services/common/base/process.h"
 
 namespace stockroom::bench {
 namespace {
@@ -32,6 +33,7 @@ void MeasureInProcess(const testing::Catalogue& catalogue, const Options& option
 
 int Main(int argc, char** argv) {
   const Options options = ParseOptions(argc, argv);
+  SkipSearchForLockCycles();  // as services do
   const testing::Catalogue catalogue;
   Report report(options.json);
   MeasureInProcess(catalogue, options, report);
