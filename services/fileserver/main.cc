@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "services/common/base/executor.h"
+#include "services/common/base/heap.h"
 #include "services/common/base/log.h"
 #include "services/common/base/metrics.h"
 #include "services/common/base/process.h"
@@ -38,6 +39,11 @@ namespace {
 // What an upload may be ahead of the disk and the hashes, whatever its size. Over a network of 4 ms
 // that is 1 GB/s a stream.
 constexpr int kStreamWindowBytes = 4 << 20;
+
+// Of freed memory, in each of the heaps that the threads of `disk` share: a download's pieces,
+// which otherwise cost faults again and again. With 4 MiB eight downloads at once left 82 MB
+// resident instead of 55.
+constexpr size_t kKeptBytes = 2 << 20;
 
 absl::StatusOr<UrlSigner> SignerOf(const Options& options) {
   if (options.http_signing_key_file.empty()) {
@@ -78,6 +84,7 @@ std::function<bool()> TransfersOf(Metrics& metrics) {
 
 absl::Status Serve(const Options& options) {
   SR_RETURN_IF_ERROR(Validate(options));
+  KeepFreedMemory(kKeptBytes);
   Metrics metrics;
   SR_ASSIGN_OR_RETURN(const OpenedBackend backend, OpenBackend(options, metrics));
   Executor hashing({.name = "hash",

@@ -7,16 +7,19 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace stockroom::rpc {
 namespace {
 
 constexpr size_t kMostVarintBytes = 10;
 
-grpc::Slice SliceOf(std::string bytes) {
-  auto* kept = new std::string(std::move(bytes));
+// Shares `owner`, which keeps `bytes`.
+grpc::Slice SliceOf(std::string_view bytes, const std::shared_ptr<const void>& owner) {
+  using Owner = std::shared_ptr<const void>;
   return grpc::Slice(
-      kept->data(), kept->size(), [](void* held) { delete static_cast<std::string*>(held); }, kept);
+      const_cast<char*>(bytes.data()), bytes.size(),
+      [](void* kept) { delete static_cast<Owner*>(kept); }, new Owner(owner));
 }
 
 }  // namespace
@@ -29,18 +32,25 @@ bool ReadMessage(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& m
 }
 
 grpc::ByteBuffer BufferOf(std::string bytes) {
-  const grpc::Slice slice = SliceOf(std::move(bytes));
+  const auto kept = std::make_shared<const std::string>(std::move(bytes));
+  const grpc::Slice slice = SliceOf(*kept, kept);
   return grpc::ByteBuffer(&slice, 1);
 }
 
-grpc::ByteBuffer FieldOf(int number, std::string bytes) {
+grpc::ByteBuffer FieldOf(int number, std::span<const std::string_view> parts,
+                         const std::shared_ptr<const void>& owner) {
   using google::protobuf::internal::WireFormatLite;
+  size_t size = 0;
+  for (const std::string_view part : parts) size += part.size();
   uint8_t head[2 * kMostVarintBytes];
   uint8_t* end =
       WireFormatLite::WriteTagToArray(number, WireFormatLite::WIRETYPE_LENGTH_DELIMITED, head);
-  end = google::protobuf::io::CodedOutputStream::WriteVarint64ToArray(bytes.size(), end);
-  const grpc::Slice slices[] = {{head, static_cast<size_t>(end - head)}, SliceOf(std::move(bytes))};
-  return grpc::ByteBuffer(slices, 2);
+  end = google::protobuf::io::CodedOutputStream::WriteVarint64ToArray(size, end);
+  std::vector<grpc::Slice> slices;
+  slices.reserve(1 + parts.size());
+  slices.emplace_back(head, static_cast<size_t>(end - head));
+  for (const std::string_view part : parts) slices.push_back(SliceOf(part, owner));
+  return grpc::ByteBuffer(slices.data(), slices.size());
 }
 
 }  // namespace stockroom::rpc

@@ -4,7 +4,10 @@
 #include <google/protobuf/message_lite.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace stockroom::rpc {
 
@@ -14,7 +17,9 @@ bool ReadMessage(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& m
 // Takes the bytes over without a copy.
 grpc::ByteBuffer BufferOf(std::string bytes);
 
-// A message that consists of one field of type `bytes`, which is taken over without a copy.
-grpc::ByteBuffer FieldOf(int number, std::string bytes);
+// A message that consists of one field of type `bytes`: `parts`, one behind the other, without a
+// copy. They stay as they are as long as somebody holds `owner`.
+grpc::ByteBuffer FieldOf(int number, std::span<const std::string_view> parts,
+                         const std::shared_ptr<const void>& owner);
 
 }  // namespace stockroom::rpc

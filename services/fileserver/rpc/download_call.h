@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "services/common/base/executor.h"
 #include "services/common/base/mutex.h"
@@ -14,9 +16,14 @@
 #include "services/common/blobs/wire.h"
 #include "services/common/rpc/byte_buffers.h"
 #include "services/common/rpc/server_streams.h"
+#include "services/fileserver/store/chunk.h"
 #include "services/fileserver/store/transfer.h"
 
 namespace stockroom::fileserver {
+
+// A message costs about as much as the bytes of one, on both sides, so two go together. More would
+// gain little, and be memory of each of many downloads: a message is read ahead of one being sent.
+inline constexpr size_t kChunksAMessage = 2;
 
 // `Response` has the oneof `part` of info and chunk; what is written are its bytes, so that a chunk
 // goes to the connection without a copy. At any time at most one task runs on the executor, and one
@@ -52,11 +59,12 @@ class DownloadCall final : public rpc::WriteHandler<grpc::ByteBuffer>,
   // One message a task, so that downloads take turns.
   void ReadOn() {
     absl::StatusOr<grpc::ByteBuffer> message = Next();
-    const bool over = !message.ok() || download_->done();
+    const absl::Status status = message.ok() ? failure_ : message.status();
+    const bool over = !status.ok() || download_->done();
     if (over) download_.reset();  // closes the file here, not later
     MutexLock lock(mu_);
     reading_ = false;
-    if (over) end_ = message.status();
+    if (over) end_ = status;
     if (message.ok()) ahead_ = *std::move(message);
     GoOn();
   }
@@ -71,8 +79,22 @@ class DownloadCall final : public rpc::WriteHandler<grpc::ByteBuffer>,
       *message.mutable_info() = ToWire(download_->info());
       return rpc::BufferOf(message.SerializeAsString());
     }
-    SR_ASSIGN_OR_RETURN(std::string chunk, download_->Next());
-    return rpc::FieldOf(Response::kChunkFieldNumber, std::move(chunk));
+    return NextChunks();
+  }
+
+  // As many as go together. If one of them fails, those before it are sent all the same.
+  absl::StatusOr<grpc::ByteBuffer> NextChunks() {
+    const auto chunks = std::make_shared<std::vector<Chunk>>();
+    std::vector<std::string_view> parts;
+    do {
+      absl::StatusOr<Chunk> chunk = download_->NextChunk();
+      if (!chunk.ok() && parts.empty()) return chunk.status();
+      failure_ = chunk.status();
+      if (!chunk.ok()) break;
+      chunks->push_back(*std::move(chunk));
+      parts.push_back(chunks->back().view());
+    } while (parts.size() < kChunksAMessage && !download_->done());
+    return rpc::FieldOf(Response::kChunkFieldNumber, parts, chunks);
   }
 
   absl::Status CheckClient() {
@@ -101,6 +123,7 @@ class DownloadCall final : public rpc::WriteHandler<grpc::ByteBuffer>,
   const Begin begin_;
   std::shared_ptr<Stream> stream_;
   std::unique_ptr<Download<Info>> download_;
+  absl::Status failure_;  // of what was to come behind `ahead_`
   Mutex mu_;
   bool reading_ SR_GUARDED_BY(mu_) = true;  // a task is queued or runs
   bool writing_ SR_GUARDED_BY(mu_) = false;

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "services/common/base/status.h"
 #include "services/fileserver/store/blob_backend.h"
+#include "services/fileserver/store/chunk.h"
 #include "services/fileserver/store/chunk_sums.h"
 #include "services/fileserver/store/slots.h"
 
@@ -67,9 +68,14 @@ class Download {
 
   // The next piece, at most kChunkBytes; not empty. Not after done(), nor after an error. What
   // fails verification is withheld and DATA_LOSS returned instead.
-  absl::StatusOr<std::string> Next() {
+  absl::StatusOr<Chunk> NextChunk() {
     if (first_) return *std::exchange(first_, std::nullopt);
     return Read();
+  }
+  // The same as a string.
+  absl::StatusOr<std::string> Next() {
+    SR_ASSIGN_OR_RETURN(const Chunk chunk, NextChunk());
+    return std::string(chunk.view());
   }
 
  private:
@@ -83,13 +89,13 @@ class Download {
         on_damage_(std::move(on_damage)),
         slot_(std::move(slot)) {}
 
-  absl::StatusOr<std::string> Read() {
-    absl::StatusOr<std::string> chunk = ReadVerified();
+  absl::StatusOr<Chunk> Read() {
+    absl::StatusOr<Chunk> chunk = ReadVerified();
     if (absl::IsDataLoss(chunk.status())) on_damage_(chunk.status());
     return chunk;
   }
 
-  absl::StatusOr<std::string> ReadVerified() {
+  absl::StatusOr<Chunk> ReadVerified() {
     int64_t begin = position_;
     int64_t until = std::min(end_, position_ + kChunkBytes);
     if (!sums_.empty()) {
@@ -97,13 +103,12 @@ class Download {
       until = std::min(end_, begin + kChunkBytes);
     }
     const int64_t last = sums_.empty() ? until : EndOfPiece(until);
-    std::string chunk(static_cast<size_t>(last - begin), '\0');
-    SR_RETURN_IF_ERROR(source_->ReadAt(begin, chunk.data(), chunk.size()));
-    if (!sums_.empty()) SR_RETURN_IF_ERROR(sums_.Verify(begin, chunk));
-    chunk.resize(static_cast<size_t>(until - begin));
-    chunk.erase(0, static_cast<size_t>(position_ - begin));
+    Chunk chunk(static_cast<size_t>(last - begin));
+    SR_RETURN_IF_ERROR(source_->ReadAt(begin, chunk.data(), chunk.view().size()));
+    if (!sums_.empty()) SR_RETURN_IF_ERROR(sums_.Verify(begin, chunk.view()));
+    chunk.Keep(static_cast<size_t>(position_ - begin), static_cast<size_t>(until - position_));
     position_ = until;
-    if (by_digest_) SR_RETURN_IF_ERROR(HashOn(chunk));
+    if (by_digest_) SR_RETURN_IF_ERROR(HashOn(chunk.view()));
     return chunk;
   }
 
@@ -126,7 +131,7 @@ class Download {
   const bool by_digest_;
   int64_t position_;
   const int64_t end_;
-  std::optional<std::string> first_;
+  std::optional<Chunk> first_;
   StreamHasher hasher_;
   const OnDamage on_damage_;
   const Slots::Slot slot_;
