@@ -8,8 +8,10 @@
 #include "bench/blob/puts.h"
 #include "bench/blob/streams.h"
 #include "bench/common/report.h"
+#include "services/common/base/heap.h"
 #include "services/common/base/log.h"
 #include "services/common/base/process.h"
+#include "services/common/blobs/remote_blob_client.h"
 
 int main(int argc, char** argv) {
   using namespace stockroom::bench;
@@ -17,7 +19,9 @@ int main(int argc, char** argv) {
                                              "usage: bench-blob [--json] [--pairs N]"
                                              " [--rows N]   (blobs, instead of 1,000,000)"
                                              " [--only puts|streams|http|million]");
-  stockroom::SkipSearchForLockCycles();  // as services do
+  // As services do.
+  stockroom::SkipSearchForLockCycles();
+  stockroom::KeepFreedMemory(stockroom::kKeptForDownloads);
   stockroom::InitLogging("bench", stockroom::LogLevel::kWarning);
   Report report(arguments.json);
   report.On(DeviceOf(std::filesystem::temp_directory_path().string()));

@@ -56,6 +56,7 @@
 #include "services/api/webhooks/target_url.h"
 #include "services/api/workers/grpc_renderer.h"
 #include "services/api/workers/grpc_worker_pool.h"
+#include "services/common/base/heap.h"
 #include "services/common/base/ids.h"
 #include "services/common/base/log.h"
 #include "services/common/base/process.h"
@@ -86,6 +87,7 @@ IndexKeeper::Options IndexOptions(const Options& options) {
 
 absl::Status Serve(const Options& options, const std::string& profile) {
   SR_RETURN_IF_ERROR(Validate(options));
+  KeepFreedMemory(kKeptForDownloads);
   SR_ASSIGN_OR_RETURN(const Watermarks watermarks, OpenWatermarks(options));
   SR_ASSIGN_OR_RETURN(std::vector<NamedRecipe> configured, PresetsOf(options));
   SR_ASSIGN_OR_RETURN(const std::vector<NamedRecipe> presets,

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "services/common/base/heap.h"
 #include "services/common/blobs/remote_streams.h"
 #include "services/common/rpc/channel.h"
 #include "stockroom/internal/blobs.grpc.pb.h"
@@ -13,14 +12,6 @@
 namespace stockroom {
 
 using internal::BlobService;
-
-namespace {
-
-// gRPC reads a stream into blocks of 64 KiB, up to its window of some 16 MiB ahead of whoever takes
-// the bytes. A third of a download's processor time was faults to get such pages again.
-constexpr size_t kKeptBytes = 32 << 20;
-
-}  // namespace
 
 // The stubs, one a connection, and what is counted.
 class RemoteBlobClient::Pool {
@@ -36,7 +27,6 @@ class RemoteBlobClient::Pool {
         touch_blob("TouchBlob", metrics),
         delete_blob("DeleteBlobIfUntouched", metrics),
         tls_(options.tls) {
-    KeepFreedMemory(kKeptBytes);
     for (int i = 0; i < std::max(1, options.connections); ++i) {
       stubs_.push_back(BlobService::NewStub(
           rpc::MakeChannel(options.target, {.pool_index = i, .tls = options.tls})));
