@@ -518,6 +518,20 @@ TEST_F(LiveIndexTest, WhatIsLoadedIsAsWhatIsFollowed) {
   }
 }
 
+TEST_F(LiveIndexTest, WhatIsLoadedHasNoOtherTermsThanWhatIsFollowed) {
+  // Characters without spaces between them are searched in pairs, which nobody is suggested.
+  const std::vector<Image> images = {Picture("a", "富士山の雪"), Picture("b", "red fox"),
+                                     Picture("c", "北海道 fox")};
+  index_.Apply(images, {});
+  const int64_t followed = Gauge("stockroom_search_terms");
+  EXPECT_GT(followed, 0);
+  const auto loaded = Open({});
+  loaded->BeginLoading();
+  loaded->Apply(images, {});
+  loaded->EndLoading();
+  EXPECT_EQ(Gauge("stockroom_search_terms"), followed);
+}
+
 TEST_F(LiveIndexTest, ACheckpointThatDoesNotFitIsNotLoaded) {
   const auto save = [&] {
     const auto index = Open(InFolder());
