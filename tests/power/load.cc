@@ -97,7 +97,7 @@ class Actor {
     return true;
   }
   bool Render() {
-    const uint64_t number = promises_.Choose(0);
+    const uint64_t number = promises_.Fresh();
     return Went("put rendition",
                 WriteRendition(client_, Context(), RenditionOf(number), BytesOf(number + 1'000'000))
                     .status());
@@ -157,18 +157,24 @@ std::string BytesOf(uint64_t number) {
   return bytes;
 }
 
+uint64_t Promises::Fresh() {
+  MutexLock lock(mu_);
+  return ++last_;
+}
+
 uint64_t Promises::Choose(uint64_t dice) {
   MutexLock lock(mu_);
-  if (dice % 5 == 1 && last_ > 0) {
-    const uint64_t number = 1 + dice / 5 % last_;
-    if (!doomed_.contains(number) && !deleted_.contains(number)) return number;
-  }
-  return ++last_;
+  uint64_t number = 0;
+  if (dice % 5 == 1 && last_ > 0) number = 1 + dice / 5 % last_;
+  if (number == 0 || doomed_.contains(number) || deleted_.contains(number)) number = ++last_;
+  on_its_way_.insert(number);
+  return number;
 }
 
 void Promises::Stored(uint64_t number) {
   MutexLock lock(mu_);
-  if (!doomed_.contains(number) && !deleted_.contains(number)) stored_.insert(number);
+  on_its_way_.extract(number);
+  stored_.insert(number);
 }
 
 std::optional<uint64_t> Promises::TakeToDelete(uint64_t dice) {
@@ -176,6 +182,7 @@ std::optional<uint64_t> Promises::TakeToDelete(uint64_t dice) {
   if (stored_.empty()) return std::nullopt;
   const auto it = std::next(stored_.begin(), static_cast<long>(dice % stored_.size()));
   const uint64_t number = *it;
+  if (on_its_way_.contains(number)) return std::nullopt;
   stored_.erase(it);
   doomed_.insert(number);
   return number;
@@ -194,7 +201,9 @@ void Promises::Arrived(const std::string& id, uint64_t number) {
 
 void Promises::Completed(const std::string& id) {
   MutexLock lock(mu_);
-  stored_.insert(arrived_.at(id));
+  const uint64_t number = arrived_.at(id);
+  on_its_way_.extract(number);
+  stored_.insert(number);
   arrived_.erase(id);
 }
 

@@ -21,11 +21,16 @@ std::string BytesOf(uint64_t number);
 // What the clients know. Thread-safe.
 class Promises {
  public:
-  // A number that nobody had, or, now and then, one that is there or on its way already.
+  // A number that nobody had; of what is not an original.
+  uint64_t Fresh();
+  // One to store: that nobody had, or, now and then, that is there or on its way already. It is on
+  // its way until Stored or Completed, for ever if that never comes: an answer that was not waited
+  // for may still be one.
   uint64_t Choose(uint64_t dice);
   void Stored(uint64_t number);
 
-  // One that was stored and that nobody stores again from now on, to be deleted.
+  // One that was stored, is not on its way, and that nobody stores again from now on, to be
+  // deleted.
   std::optional<uint64_t> TakeToDelete(uint64_t dice);
   void Deleted(uint64_t number);
 
@@ -41,6 +46,7 @@ class Promises {
  private:
   mutable Mutex mu_;
   uint64_t last_ SR_GUARDED_BY(mu_) = 0;
+  std::multiset<uint64_t> on_its_way_ SR_GUARDED_BY(mu_);
   std::set<uint64_t> stored_ SR_GUARDED_BY(mu_);   // acknowledged, and not being deleted
   std::set<uint64_t> doomed_ SR_GUARDED_BY(mu_);   // being deleted, answer unknown
   std::set<uint64_t> deleted_ SR_GUARDED_BY(mu_);  // acknowledged to be gone
