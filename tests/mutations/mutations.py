@@ -1062,18 +1062,23 @@ MUTATIONS = [
      "moderation_unit_test", "SweepModel.*"),
     ("sweep-claims-more", "a sweep is only for the hashes it began with",
      "services/api/domain/moderation_sweep.cc",
-     "{.done = state.target, .target = 0", "{.done = list->version(), .target = 0",
+     "{.done = state.target, .target = 0", "{.done = list.version(), .target = 0",
      "moderation_unit_test", "SweepModel.*"),
     ("sweeps-with-old-list", "and with a list that has them",
      "services/api/domain/moderation_sweep.cc",
-     "  SR_ASSIGN_OR_RETURN(const auto list, list_.AtLeast(state.target));\n",
+     "  SR_ASSIGN_OR_RETURN(const auto list, list_.AtLeast(state.version));\n",
      "  const auto list = list_.Get();\n",
      "moderation_unit_test", "SweepModel.*"),
     ("moves-before-flagging", "a sweep that dies leaves out nothing",
      "services/api/domain/moderation_sweep.cc",
-     "    SR_ASSIGN_OR_RETURN(const bool flagged,\n",
-     "    if (&image == &images.back() && static_cast<int>(images.size()) < options_.page) break;\n"
-     "    SR_ASSIGN_OR_RETURN(const bool flagged,\n",
+     "  for (const HashedImage& image : images) {\n",
+     """  if (!images.empty()) {
+    SweepState moved = state;
+    moved.cursor = images.back().id;
+    moderation_.MoveSweep(state, moved).IgnoreError();
+  }
+  for (const HashedImage& image : images) {
+""",
      "moderation_unit_test", "SweepModel.*"),
     ("approval-forgotten", "what a person approved is not flagged again",
      "services/api/metadata/moderation_transitions.cc",
@@ -1093,8 +1098,8 @@ MUTATIONS = [
      "metadata_contract_test", "*HiddenImagesAreInNobodysListButTheirOwners/Sqlite"),
     ("silence-allows", "no answer is no permission",
      "services/api/domain/screening.cc",
-     "    if (options_.policy == ModeratorPolicy::kFlag) return WithoutAnswer();\n",
-     "    if (options_.policy == ModeratorPolicy::kFlag) return std::nullopt;\n",
+     "    if (options_.policy == ModeratorPolicy::kAllow) return std::nullopt;\n",
+     "    if (options_.policy != ModeratorPolicy::kRetry) return std::nullopt;\n",
      "moderation_unit_test", "ScreeningTest.ThePolicySaysWhatHappensWithoutAnAnswer"),
     ("header-not-looked-at", "no library sees a file over the limits",
      "services/imageproc/codec/source_image.cc",
