@@ -343,6 +343,10 @@ TEST_F(LiveIndexTest, WhatCanNotBeStoredIsNotShownAsItWas) {
   EXPECT_EQ(index->Find("a"), nullptr);
   EXPECT_EQ(index->Suggest(Named("bob"), "f", 1)->at(0).count, 1);
   EXPECT_EQ(index->Search(Named("bob"), {"fox", 10, ""})->total, 1);
+  // What is deleted and lost at once is gone once.
+  flagged.id = "b";
+  EXPECT_THAT(index->Apply({flagged}, {"b"}), ElementsAre("b"));
+  for (const IndexSum& sum : index->Sums()) EXPECT_EQ(sum.images, 0u);
 }
 
 TEST_F(LiveIndexTest, ADeletionThatIsNamedTwiceCountsOnce) {
