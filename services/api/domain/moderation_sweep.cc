@@ -46,7 +46,7 @@ void ModerationSweep::Run() {
 
 absl::StatusOr<bool> ModerationSweep::Step() {
   SR_ASSIGN_OR_RETURN(SweepState state, moderation_.ReadSweep());
-  SR_RETURN_IF_ERROR(list_.AtLeast(state.version).status());
+  SR_ASSIGN_OR_RETURN(const auto list, list_.AtLeast(state.version));
   behind_gauge_.Set(state.version - state.done);
   if (state.target == 0 && state.done >= state.version) return false;
   SR_ASSIGN_OR_RETURN(const bool mine, store_.TakeLease("moderation-sweep", options_.holder,
@@ -58,18 +58,18 @@ absl::StatusOr<bool> ModerationSweep::Step() {
     state.target = begun.target;
     state.cursor.clear();
   }
-  const absl::StatusOr<bool> more = SweepPage(state);
+  const absl::StatusOr<bool> more = SweepPage(state, *list);
   // Another api took over while this one was held up; what was flagged twice was flagged once.
   if (DetailsOf(more.status()).reason == "SWEEP_MOVED") return false;
   return more;
 }
 
-absl::StatusOr<bool> ModerationSweep::SweepPage(const SweepState& state) {
-  SR_ASSIGN_OR_RETURN(const auto list, list_.AtLeast(state.target));
+absl::StatusOr<bool> ModerationSweep::SweepPage(const SweepState& state,
+                                                const BlockListSnapshot& list) {
   SR_ASSIGN_OR_RETURN(const std::vector<HashedImage> images,
                       moderation_.ListVisible(state.cursor, options_.page));
   for (const HashedImage& image : images) {
-    const std::optional<Finding> finding = list_.Match(*list, image.pdq, state.done);
+    const std::optional<Finding> finding = list_.Match(list, image.pdq, state.done);
     if (!finding) continue;
     SR_ASSIGN_OR_RETURN(const bool flagged,
                         moderation_.FlagVisible(image.id, *finding, clock_.Now()));

@@ -50,7 +50,7 @@ class ModerationSweep {
 
  private:
   void Run();
-  absl::StatusOr<bool> SweepPage(const SweepState& state);
+  absl::StatusOr<bool> SweepPage(const SweepState& state, const BlockListSnapshot& list);
 
   const Options options_;
   ModerationStore& moderation_;

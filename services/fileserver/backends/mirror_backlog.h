@@ -81,9 +81,8 @@ class MirrorBacklog {
   bool IsGone(const Digest& digest) const;
 
   // Somebody should look at it, unless it is gone; `whole`: the local copy may be damaged. Durable
-  // after Sync. False: no room.
+  // once a comparison has ended. False: no room.
   absl::StatusOr<bool> Look(const Digest& digest, bool whole);
-  absl::Status Sync();
 
   // ---- for those who do the work ----
 
@@ -150,6 +149,7 @@ class MirrorBacklog {
   std::optional<Task> TakeLocked(absl::Duration now) SR_REQUIRES(mu_);
   absl::Status MakeFile(const std::string& path);
   absl::Status MakeDurable(const Digest& digest, bool gone);
+  absl::Status Sync();
   absl::Status Overflow();
   void RemoveFile(const std::string& path);
   void ShowMetricsLocked() const SR_REQUIRES(mu_);

@@ -190,7 +190,6 @@ absl::Status MirrorBackend::Compare() {
       ++only_there;
     }
   }
-  SR_RETURN_IF_ERROR(backlog_->Sync());
   SR_RETURN_IF_ERROR(backlog_->EndCompare(begin));
   LogInfo("the local disk was compared with S3", {{"to_s3", only_here}, {"from_s3", only_there}});
   return absl::OkStatus();

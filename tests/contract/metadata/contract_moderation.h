@@ -1,6 +1,7 @@
 // The MetadataStore contract: moderation.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,8 +41,8 @@ inline ProcessingResult Checked(int64_t version, std::optional<Finding> finding 
 class ModerationContract : public MetadataStoreContract {
  protected:
   ModerationStore& moderation() { return store().moderation(); }
-  int64_t Block(char digit) {
-    return Value(moderation().AddHashes(std::vector{Hash(digit)}, 100)).version;
+  int64_t Block(char digit, int threshold = kDefaultHashThreshold) {
+    return Value(moderation().AddHashes(std::vector{Hash(digit, threshold)}, 100)).version;
   }
   Image Flagged(const std::string& id) {
     Create(id);
@@ -128,17 +129,25 @@ TEST_P(ModerationContract, EveryImageIsCheckedOrSweptFor) {
   // Completions and additions race; afterwards no visible image may have been checked against a
   // list without a hash unless a sweep that begins after the addition finds it.
   constexpr int kImages = 20;
+  constexpr int kMostVersions = 400;
   std::vector<LeasedJob> jobs;
   for (int i = 0; i < kImages; ++i) Create("i" + std::to_string(i));
   jobs = Value(store().LeaseJobs({.holder = "api", .max_jobs = kImages, .now = kNoon}));
   ASSERT_EQ(jobs.size(), size_t{kImages});
   std::vector<int64_t> checked(kImages, -1);
-  std::vector<HashedImage> swept;
-  int64_t version = 0;
+  struct Swept {
+    int64_t version;
+    std::vector<HashedImage> visible;
+  };
+  std::vector<Swept> sweeps;
+  std::atomic<int> completing = 2;
   InThreads(3, [&](int thread) {
     if (thread == 0) {
-      version = Block('a');
-      swept = Value(moderation().ListVisible("", kImages));
+      // As often as it takes to come between what a completion reads and what it writes.
+      for (int i = 0; i < kMostVersions && completing > 0; ++i) {
+        const int64_t version = Block("0123456789abcdef"[i % 16], i / 16);
+        sweeps.push_back({version, Value(moderation().ListVisible("", kImages))});
+      }
       return;
     }
     for (int i = thread - 1; i < kImages; i += 2) {
@@ -151,13 +160,17 @@ TEST_P(ModerationContract, EveryImageIsCheckedOrSweptFor) {
         break;
       }
     }
+    --completing;
   });
   for (int i = 0; i < kImages; ++i) {
-    if (checked[i] >= version) continue;
-    const bool found = std::any_of(swept.begin(), swept.end(), [&](const HashedImage& image) {
-      return image.id == jobs[i].image.id;
-    });
-    EXPECT_TRUE(found) << jobs[i].image.id << " was checked against version " << checked[i];
+    for (const auto& [version, visible] : sweeps) {
+      if (checked[i] >= version) continue;
+      EXPECT_TRUE(
+          std::any_of(visible.begin(), visible.end(),
+                      [&](const HashedImage& image) { return image.id == jobs[i].image.id; }))
+          << jobs[i].image.id << " was checked against version " << checked[i]
+          << ", but not swept for " << version;
+    }
   }
 }
 

@@ -10,6 +10,7 @@ namespace stockroom::fileserver {
 namespace {
 
 const Digest kOne = Digest::Of("one");
+const Digest kOther = Digest::Of("other");
 
 class MirrorBacklogTest : public ::testing::Test {
  protected:
@@ -33,11 +34,26 @@ class MirrorBacklogTest : public ::testing::Test {
     env_.Restart(MemoryEnv::Survives::kOnlySynced);
     Open();
   }
+  // Directories are not synced until MendSyncs, for a reason that says nothing against the disk.
+  void FailSyncs() {
+    env_.SetFaults([](const MemoryEnv::Call& call) -> std::optional<MemoryEnv::Fault> {
+      if (call.op != MemoryEnv::Op::kSyncDirectory) return std::nullopt;
+      return MemoryEnv::Fault{.error = absl::UnavailableError("too many open files"),
+                              .short_write = std::nullopt};
+    });
+  }
+  void MendSyncs() { env_.SetFaults(nullptr); }
   uint64_t Write(const Digest& digest) {
     const absl::StatusOr<uint64_t> ticket = backlog_->WillWrite(digest);
     EXPECT_TRUE(ticket.ok()) << ticket.status();
     EXPECT_TRUE(backlog_->Written(digest, *ticket).ok());
     return *ticket;
+  }
+
+  void Delete(const Digest& digest) {
+    const absl::StatusOr<MirrorBacklog::Deletion> deletion = backlog_->WillDelete(digest);
+    ASSERT_TRUE(deletion.ok()) << deletion.status();
+    backlog_->Deleted(digest, *deletion, MirrorBacklog::Outcome::kDeleted);
   }
 
   int64_t max_entries_ = 10;
@@ -150,6 +166,53 @@ TEST_F(MirrorBacklogTest, AWriteWithoutRoomUndoesAComparisonThatIsUnderWay) {
   ASSERT_TRUE(backlog_->Written(Digest::Of("two"), *ticket).ok());
   EXPECT_FALSE(backlog_->compared());
   PowerCut();
+  EXPECT_FALSE(backlog_->compared());
+}
+
+TEST_F(MirrorBacklogTest, NobodyReliesOnANoteThatACrashLeftUnsynced) {
+  ASSERT_TRUE(env_.Create("/mirror/" + kOne.hex()).ok());
+  ASSERT_TRUE(env_.Create("/mirror/" + kOther.hex() + ".gone").ok());
+  Open();
+  Write(kOne);
+  Delete(kOther);
+  PowerCut();
+  EXPECT_TRUE(backlog_->IsGone(kOther));
+  EXPECT_EQ(backlog_->depth(), 2);
+}
+
+TEST_F(MirrorBacklogTest, NorOnOneThatSomebodyElseCouldNotSync) {
+  FailSyncs();
+  EXPECT_FALSE(backlog_->WillWrite(kOne).ok());
+  MendSyncs();
+  Write(kOne);
+  PowerCut();
+  EXPECT_EQ(backlog_->depth(), 1);
+  FailSyncs();
+  EXPECT_FALSE(backlog_->WillDelete(kOther).ok());
+  MendSyncs();
+  Delete(kOther);
+  PowerCut();
+  EXPECT_TRUE(backlog_->IsGone(kOther));
+}
+
+TEST_F(MirrorBacklogTest, ForgetsAWriteOnlyOnceTheDeletionBeforeItIsForgottenForGood) {
+  Delete(kOne);
+  Write(kOne);
+  const auto task = backlog_->Take();
+  ASSERT_TRUE(task.has_value());
+  FailSyncs();
+  backlog_->Finish(*task, absl::OkStatus());
+  EXPECT_FALSE(env_.Stat("/mirror/" + kOne.hex() + ".gone").ok());
+  EXPECT_TRUE(env_.Stat("/mirror/" + kOne.hex()).ok());
+}
+
+TEST_F(MirrorBacklogTest, HasComparedOnlyOnceAllThatDiffersIsNotedForGood) {
+  const uint64_t begin = backlog_->BeginCompare();
+  ASSERT_TRUE(backlog_->Look(kOne, false).value_or(false));
+  FailSyncs();
+  EXPECT_FALSE(backlog_->EndCompare(begin).ok());
+  MendSyncs();
+  Open();
   EXPECT_FALSE(backlog_->compared());
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <limits>
 #include <memory>
 
 #include "services/api/domain/moderation_sweep.h"
@@ -21,25 +22,32 @@ namespace {
 
 using testing::StepScheduler;
 
-// A point where others may go on, before every call.
+// A point where others may go on, before every call. Throws Death when its api dies: before the
+// call that comes after `calls` others.
 class SteppingStore final : public ForwardingStore, public ModerationStore {
  public:
-  SteppingStore(MetadataStore& inner, StepScheduler& scheduler)
-      : ForwardingStore(inner), list_(inner.moderation()), scheduler_(scheduler) {}
+  struct Death {};
+
+  SteppingStore(MetadataStore& inner, StepScheduler& scheduler,
+                int calls = std::numeric_limits<int>::max())
+      : ForwardingStore(inner),
+        list_(inner.moderation()),
+        scheduler_(scheduler),
+        calls_left_(calls) {}
 
   ModerationStore& moderation() override { return *this; }
   absl::StatusOr<Image> CompleteJob(const JobRef& job, const ProcessingResult& result,
                                     absl::Time now) override {
-    scheduler_.Step();
+    Step();
     return inner_.CompleteJob(job, result, now);
   }
   absl::StatusOr<bool> TakeLease(const std::string& name, const std::string& holder, absl::Time now,
                                  absl::Duration ttl) override {
-    scheduler_.Step();
+    Step();
     return inner_.TakeLease(name, holder, now, ttl);
   }
   absl::StatusOr<Added> AddHashes(std::span<const BlockedHash> hashes, int max) override {
-    scheduler_.Step();
+    Step();
     return list_.AddHashes(hashes, max);
   }
   absl::StatusOr<int> RemoveHashes(std::span<const std::string> hashes) override {
@@ -50,25 +58,25 @@ class SteppingStore final : public ForwardingStore, public ModerationStore {
     return list_.ListHashes(after, limit);
   }
   absl::StatusOr<BlockListRows> ReadBlockList() override {
-    scheduler_.Step();
+    Step();
     return list_.ReadBlockList();
   }
   absl::StatusOr<SweepState> ReadSweep() override {
-    scheduler_.Step();
+    Step();
     return list_.ReadSweep();
   }
   absl::Status MoveSweep(const SweepState& from, const SweepState& to) override {
-    scheduler_.Step();
+    Step();
     return list_.MoveSweep(from, to);
   }
   absl::StatusOr<std::vector<HashedImage>> ListVisible(const std::string& after,
                                                        int limit) override {
-    scheduler_.Step();
+    Step();
     return list_.ListVisible(after, limit);
   }
   absl::StatusOr<bool> FlagVisible(const std::string& image_id, const Finding& finding,
                                    absl::Time now) override {
-    scheduler_.Step();
+    Step();
     return list_.FlagVisible(image_id, finding, now);
   }
   absl::StatusOr<std::optional<int64_t>> ApprovedVersion(const std::string& image_id) override {
@@ -90,8 +98,14 @@ class SteppingStore final : public ForwardingStore, public ModerationStore {
   }
 
  private:
+  void Step() {
+    scheduler_.Step();
+    if (calls_left_-- == 0) throw Death();
+  }
+
   ModerationStore& list_;
   StepScheduler& scheduler_;
+  int calls_left_;
 };
 
 constexpr int kImages = 4;
@@ -162,20 +176,29 @@ class Model {
   void Sweep(int api) {
     for (int life = 0;; ++life) {
       Metrics metrics;
-      BlockList list({}, store_.moderation(), metrics);
+      SteppingStore store(*truth_, scheduler_, scheduler_.Choose(40));
+      BlockList list({}, store, metrics);
       ModerationSweep sweep(
           {.holder = std::to_string(api) + std::to_string(life),
            .page = 1,
            .lease = scheduler_.Choose(2) == 0 ? absl::ZeroDuration() : absl::Nanoseconds(1)},
-          store_, list, Clock::Real(), metrics);
-      for (int steps = scheduler_.Choose(8); steps >= 0; --steps) {
-        const bool writers_over = writers_over_ == 3;
-        const absl::StatusOr<bool> more = sweep.Step();
-        EXPECT_TRUE(more.ok() || DetailsOf(more.status()).reason == "SWEEP_MOVED") << more.status();
-        const SweepState state = *truth_->moderation().ReadSweep();
-        if (writers_over && state.target == 0 && state.done == state.version) return;
+          store, list, Clock::Real(), metrics);
+      try {
+        while (!SweepsTheLast(sweep)) {
+        }
+        return;
+      } catch (const SteppingStore::Death&) {
       }
     }
+  }
+
+  // Whether nothing is left to sweep after this step, nor will be.
+  bool SweepsTheLast(ModerationSweep& sweep) {
+    const bool writers_over = writers_over_ == 3;
+    const absl::StatusOr<bool> more = sweep.Step();
+    EXPECT_TRUE(more.ok() || DetailsOf(more.status()).reason == "SWEEP_MOVED") << more.status();
+    const SweepState state = *truth_->moderation().ReadSweep();
+    return writers_over && state.target == 0 && state.done == state.version;
   }
 
   StepScheduler scheduler_;

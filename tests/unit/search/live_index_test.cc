@@ -346,6 +346,10 @@ TEST_F(LiveIndexTest, WhatCanNotBeStoredIsNotShownAsItWas) {
   EXPECT_EQ(index->Find("a"), nullptr);
   EXPECT_EQ(index->Suggest(Named("bob"), "f", 1)->at(0).count, 1);
   EXPECT_EQ(index->Search(Named("bob"), {"fox", 10, ""})->total, 1);
+  // What is deleted and lost at once is gone once.
+  flagged.id = "b";
+  EXPECT_THAT(index->Apply({flagged}, {"b"}), ElementsAre("b"));
+  for (const IndexSum& sum : index->Sums()) EXPECT_EQ(sum.images, 0u);
 }
 
 TEST_F(LiveIndexTest, ADeletionThatIsNamedTwiceCountsOnce) {
@@ -519,6 +523,20 @@ TEST_F(LiveIndexTest, WhatIsLoadedIsAsWhatIsFollowed) {
   for (const char* prefix : {"", "r", "f", "a"}) {
     EXPECT_THAT(*loaded.Suggest(Named("ann"), prefix, 50), IsEmpty());
   }
+}
+
+TEST_F(LiveIndexTest, WhatIsLoadedHasNoOtherTermsThanWhatIsFollowed) {
+  // Characters without spaces between them are searched in pairs, which nobody is suggested.
+  const std::vector<Image> images = {Picture("a", "富士山の雪"), Picture("b", "red fox"),
+                                     Picture("c", "北海道 fox")};
+  index_.Apply(images, {});
+  const int64_t followed = Gauge("stockroom_search_terms");
+  EXPECT_GT(followed, 0);
+  const auto loaded = Open({});
+  loaded->BeginLoading();
+  loaded->Apply(images, {});
+  loaded->EndLoading();
+  EXPECT_EQ(Gauge("stockroom_search_terms"), followed);
 }
 
 TEST_F(LiveIndexTest, ACheckpointThatDoesNotFitIsNotLoaded) {
