@@ -16,6 +16,23 @@ int32_t MaxIn(const Counts& counts, uint32_t block) {
   return max;
 }
 
+// What was saved comes as the tables it stood in: sorted each, and each far smaller than the one
+// before. Else it is sorted as usual.
+template <typename T, typename Less>
+void SortRuns(std::vector<T>& all, Less less) {
+  constexpr size_t kMostRuns = 16;
+  std::vector<typename std::vector<T>::iterator> ends;
+  for (auto it = all.begin(); it != all.end() && ends.size() < kMostRuns;) {
+    it = std::is_sorted_until(it, all.end(), less);
+    ends.push_back(it);
+  }
+  if (ends.empty() || ends.back() != all.end()) return std::sort(all.begin(), all.end(), less);
+  for (size_t run = ends.size() - 1; run > 0; --run) {
+    const auto begin = run > 1 ? ends[run - 2] : all.begin();
+    std::inplace_merge(begin, ends[run - 1], all.end(), less);
+  }
+}
+
 }  // namespace
 
 void RankedTerms::Table::Finish() {
@@ -103,9 +120,8 @@ std::shared_ptr<RankedTerms::Prepared> RankedTerms::Prepare(
     }
   }
   if (fresh.empty()) return prepared;
-  std::sort(fresh.begin(), fresh.end(), [&](const Change& a, const Change& b) {
-    return texts_.text(a.id) < texts_.text(b.id);
-  });
+  SortRuns(fresh,
+           [&](const Change& a, const Change& b) { return texts_.text(a.id) < texts_.text(b.id); });
   prepared->added = std::make_shared<Table>();
   prepared->added->Reserve(fresh.size());
   for (const Change& change : fresh) {

@@ -185,8 +185,14 @@ absl::StatusOr<std::unique_ptr<TermCounts>> TermCounts::Load(std::string_view sa
   auto loaded = std::make_unique<TermCounts>();
   const auto take = [&](Whose whose, const std::string& owner) {
     uint32_t terms = 0;
-    if (!Take(saved, terms)) return false;
+    // Each takes its length and its count at least.
+    if (!Take(saved, terms) || terms > saved.size() / (sizeof(uint16_t) + sizeof(int32_t))) {
+      return false;
+    }
+    // What owners have is mostly there already: in what all of them have.
+    if (whose != Whose::kOwner) loaded->texts_.Reserve(terms);
     std::vector<RankedTerms::Change> changes;
+    changes.reserve(terms);
     for (uint32_t i = 0; i < terms; ++i) {
       std::string_view text;
       int32_t count = 0;

@@ -1,5 +1,7 @@
 #include "services/api/search/suggest/term_texts.h"
 
+#include <bit>
+
 #include "absl/hash/hash.h"
 
 namespace stockroom::api {
@@ -32,14 +34,19 @@ TermId TermTexts::Add(std::string_view text) {
   std::memcpy(at + sizeof(length), text.data(), text.size());
   places[id % kPlaces] = static_cast<uint32_t>(place);
   used_.store(place + room, kRelaxed);
-  if ((uint64_t{id} + 1) * 3 > slots_.size() * 2) Grow();
+  if ((uint64_t{id} + 1) * 3 > slots_.size() * 2) Resize(slots_.size() * 2);
   slots_[SlotOf(text)] = id;
   size_.store(id + 1, kRelaxed);
   return id;
 }
 
-void TermTexts::Grow() {
-  slots_.assign(slots_.size() * 2, kNoTermId);
+void TermTexts::Reserve(uint64_t texts) {
+  const uint64_t slots = std::bit_ceil((size() + texts) * 3 / 2 + 1);
+  if (slots > slots_.size()) Resize(slots);
+}
+
+void TermTexts::Resize(size_t slots) {
+  slots_.assign(slots, kNoTermId);
   slots_size_.store(slots_.size(), std::memory_order_relaxed);
   for (TermId id = 0; id < size(); ++id) slots_[SlotOf(text(id))] = id;
 }

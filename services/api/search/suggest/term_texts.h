@@ -34,6 +34,8 @@ class TermTexts {
   TermId Find(std::string_view text) const;  // kNoTermId
   // Of a text that Find did not find, at most kLongest bytes. kNoTermId: 4 GiB are full.
   TermId Add(std::string_view text);
+  // That many more are going to be added.
+  void Reserve(uint64_t texts);
   uint64_t bytes() const;
 
  private:
@@ -42,7 +44,7 @@ class TermTexts {
   static constexpr size_t kMostChunks = 4096;  // 4 GiB, as places_ can address
 
   size_t SlotOf(std::string_view text) const;
-  void Grow();
+  void Resize(size_t slots);
 
   // Of fixed size, so that adding moves nothing that others read.
   std::array<std::unique_ptr<char[]>, kMostChunks> chunks_;
