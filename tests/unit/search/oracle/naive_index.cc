@@ -105,6 +105,8 @@ class Matcher {
   // What is excluded is excluded as it is written.
   int TyposOf(const WordsNode& node) const {
     if (node.typos > 0 || !node.last_is_prefix || !is_positive_) return node.typos;
+    // One digit more or less is another number, no slip.
+    if (node.words.front().find_first_of("0123456789") != std::string::npos) return 0;
     const size_t letters = Characters(node.words[0]);
     return std::min(typos_, letters >= 8 ? 2 : letters >= 4 ? 1 : 0);
   }
