@@ -10,6 +10,7 @@
 #include "bench/search/parts.h"
 #include "services/api/metadata/image_rows.h"
 #include "services/api/metadata/mysql_store.h"
+#include "services/common/rpc/status.h"
 #include "tests/support/cluster.h"
 
 namespace stockroom::bench {
@@ -81,25 +82,27 @@ double Rate(std::vector<std::unique_ptr<Client>>& clients,
   return static_cast<double>(calls) / absl::ToDoubleSeconds(absl::Now() - start);
 }
 
+void SetDeadline(grpc::ClientContext& context) {
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+}
+
 absl::Status Ping(Client& client, uint64_t) {
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+  SetDeadline(context);
   v1::PingResponse response;
-  const grpc::Status status = client.system().Ping(&context, v1::PingRequest(), &response);
-  return status.ok() ? absl::OkStatus() : absl::UnavailableError(status.error_message());
+  return rpc::FromGrpc(client.system().Ping(&context, v1::PingRequest(), &response));
 }
 
 // As a client that reads many records does: those of an answer lie in an arena and go at once.
 absl::Status Search(Client& client, const v1::SearchImagesRequest& request) {
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+  SetDeadline(context);
   google::protobuf::ArenaOptions options;
   options.start_block_size = 64 << 10;
   options.max_block_size = 256 << 10;
   google::protobuf::Arena arena(options);
   auto* response = google::protobuf::Arena::CreateMessage<v1::SearchImagesResponse>(&arena);
-  const grpc::Status status = client.search().SearchImages(&context, request, response);
-  return status.ok() ? absl::OkStatus() : absl::UnavailableError(status.error_message());
+  return rpc::FromGrpc(client.search().SearchImages(&context, request, response));
 }
 
 void MeasureCalls(Cluster& cluster, const testing::Catalogue& catalogue, const Options& options,

@@ -182,9 +182,8 @@ void FillAnswer(const v1::SearchImagesRequest& request, const SearchRequest& ask
 
 std::string_view ImageBytes(const SearchHit& hit, Fetch fetch, std::string& scratch) {
   if (!hit.wire.empty() || hit.image == nullptr) return hit.wire;
-  WireImage made = WireOf(*hit.image);
-  scratch = std::move(made.basic);
-  if (fetch == Fetch::kWireFull) scratch += made.rest;
+  scratch = BasicWireOf(*hit.image);
+  if (fetch == Fetch::kWireFull) scratch += AnalysisWireOf(*hit.image);
   return scratch;
 }
 

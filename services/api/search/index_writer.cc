@@ -15,11 +15,6 @@ constexpr size_t kStoredAtOnce = 32;
 // Images counted before writers get their turn: about a millisecond.
 constexpr size_t kAtOnce = 512;
 
-std::string_view CameraOf(const Segment& segment, Doc doc) {
-  const OrdinalColumn& cameras = segment.ordinals(Ordinal::kCamera);
-  return cameras.value(cameras.At(doc));
-}
-
 }  // namespace
 
 std::vector<std::string> IndexWriter::Apply(std::vector<Image> changed,
@@ -350,7 +345,8 @@ bool IndexWriter::WithOld(const Removed& removed, Snapshot::Place place,
   const absl::StatusOr<Image> image = DecodeImage(there.image);
   // What the file does not hold any more stays counted until the index is rebuilt.
   if (!image.ok()) return false;
-  use(Suggestions::Shown{*image, there.words, CameraOf(*state.segment, place.doc)});
+  use(Suggestions::Shown{*image, there.words,
+                         state.segment->ordinals(Ordinal::kCamera).ValueAt(place.doc)});
   return true;
 }
 

@@ -8,11 +8,6 @@
 namespace stockroom::api {
 namespace {
 
-std::string ValueOf(const Segment& segment, Ordinal which, Doc doc) {
-  const OrdinalColumn& column = segment.ordinals(which);
-  return std::string(column.value(column.At(doc)));
-}
-
 std::optional<GeoPoint> LocationOf(const Segment& segment, Doc doc) {
   if (!Has(segment, doc, HasField::kLocation)) return std::nullopt;
   const GeoColumn places = segment.locations();
@@ -32,8 +27,8 @@ std::optional<Known> KnownOf(const Image& image, const Snapshot& snapshot, Snaps
   }
   const DocumentView there = snapshot.Read(place);
   if (!HasAnalysisOf(image, there.image)) return std::nullopt;
-  return Known{.facts = {.camera = ValueOf(segment, Ordinal::kCamera, doc),
-                         .lens = ValueOf(segment, Ordinal::kLens, doc),
+  return Known{.facts = {.camera = std::string(segment.ordinals(Ordinal::kCamera).ValueAt(doc)),
+                         .lens = std::string(segment.ordinals(Ordinal::kLens).ValueAt(doc)),
                          .location = LocationOf(segment, doc),
                          .pdq = PdqOf(segment, doc),
                          .looks = segment.looks()[doc]},

@@ -1,5 +1,5 @@
 // What an image's older revision already says about its analysis: most changes are of titles, tags
-// and visibility, and reading the analysis is a third of the work of indexing an image.
+// and visibility, and reading the analysis was a sixth of the work of an update.
 #pragma once
 
 #include <optional>

@@ -231,8 +231,8 @@ bool PlanContext::MayRead(const std::string& id) const {
   if (!place) return false;
   const Segment& segment = *snapshot_.segments[place->segment].segment;
   if (request_.viewer.sees_all || segment.seen_by_all(place->doc)) return true;
-  const OrdinalColumn& owners = segment.ordinals(Ordinal::kOwner);
-  if (owners.value(owners.At(place->doc)) == request_.viewer.subject) return true;
+  const std::string_view owner = segment.ordinals(Ordinal::kOwner).ValueAt(place->doc);
+  if (owner == request_.viewer.subject) return true;
   // Unlisted: whoever has the id may read it. The segment does not tell it from private.
   const absl::StatusOr<Image> image = DecodeImage(snapshot_.Read(*place).image);
   return image.ok() && SeenAs(*image) != Visibility::kPrivate;

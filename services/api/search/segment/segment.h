@@ -86,6 +86,7 @@ class OrdinalColumn {
         return reinterpret_cast<const uint32_t*>(data_)[doc];
     }
   }
+  std::string_view ValueAt(Doc doc) const { return value(At(doc)); }
   // Bytes a document: 0 (all are 0), 1, 2 or 4; and the array, aligned for it.
   int width() const { return width_; }
   const uint8_t* data() const { return data_; }
