@@ -56,13 +56,7 @@ void Fill(testing::MariaDb& server, const testing::Catalogue& catalogue, uint64_
 
 double SecondsUntilReady(Cluster& cluster) {
   const absl::Time start = absl::Now();
-  // Its patience is that of tests; a million images may take longer.
-  const absl::Status started = cluster.Start("api");
-  const std::string url = cluster.gateway() + "/readyz";
-  while (testing::Curl("--max-time 2 " + url).status != 200) {
-    if (!cluster.IsRunning("api")) Check(started, "the api");
-    absl::SleepFor(absl::Milliseconds(20));
-  }
+  Check(cluster.Start("api", absl::Minutes(20)), "the api");
   return absl::ToDoubleSeconds(absl::Now() - start);
 }
 

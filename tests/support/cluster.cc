@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -107,7 +108,7 @@ Cluster::~Cluster() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-absl::Status Cluster::Start(const std::string& name) {
+absl::Status Cluster::Start(const std::string& name, absl::Duration patience) {
   if (name == "mariadb") return mariadb_->Restart();
   Process& process = processes_.at(name);
   const std::string log = directory_ + "/" + name + ".log";
@@ -126,13 +127,16 @@ absl::Status Cluster::Start(const std::string& name) {
   process.pid = child;
   const std::string url =
       (process.tls ? "-k https://" : "http://") + Port(process.http_port) + "/readyz";
-  const absl::Time end = absl::Now() + absl::Seconds(30);
+  // Each look is a process: seldom enough not to slow down what is waited for.
+  absl::Duration pause = absl::Milliseconds(20);
+  const absl::Time end = absl::Now() + patience;
   while (absl::Now() < end) {
     if (Curl("--max-time 2 " + url).status == 200) return absl::OkStatus();
     if (!IsRunning(name)) {
       return absl::UnavailableError(name + " ended: " + LogOf(name));
     }
-    absl::SleepFor(absl::Milliseconds(20));
+    absl::SleepFor(pause);
+    pause = std::min(pause * 1.1, absl::Milliseconds(400));
   }
   return absl::DeadlineExceededError(name + " is not ready: " + LogOf(name));
 }

@@ -47,7 +47,7 @@ class Cluster {
 
   // "mariadb", "fileserver", "worker-0", "worker-1", …, "api", "api-1", …. Starting waits until it
   // is ready.
-  absl::Status Start(const std::string& name);
+  absl::Status Start(const std::string& name, absl::Duration patience = absl::Seconds(30));
   absl::Status StartAll();
   // SIGKILL: nothing is drained or flushed.
   void Kill(const std::string& name);

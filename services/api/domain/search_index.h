@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -193,8 +194,10 @@ class SearchIndex {
   // query or order; NOT_FOUND for a `similar_to` that may not be read.
   virtual absl::StatusOr<SearchResult> Search(const Principal& who,
                                               const SearchRequest& request) const = 0;
-  // Whether Search answers within a fraction of a millisecond, and so may run on a gRPC reaction.
-  virtual bool IsCheap(const Principal& who, const SearchRequest& request) const = 0;
+  // The same on a gRPC reaction: what Search answers, or refuses, within a fraction of a
+  // millisecond. nullopt, within another: Search needs a thread that it may keep.
+  virtual std::optional<absl::StatusOr<SearchResult>> SearchIfCheap(
+      const Principal& who, const SearchRequest& request) const = 0;
 
   // What begins with `prefix` (folded; of words only if it is one word), the most frequent first,
   // then by folded text, a tag before the word. An empty prefix gives tags only. The work is

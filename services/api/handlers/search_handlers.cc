@@ -1,7 +1,5 @@
 #include "services/api/handlers/search_handlers.h"
 
-#include <google/protobuf/arena.h>
-
 #include <string>
 #include <vector>
 
@@ -29,11 +27,6 @@ v1::Suggestion::Kind KindOf(Suggestion::Kind kind) {
 
 }  // namespace
 
-bool SearchHandlers::IsCheap(const Principal& who, const v1::SearchImagesRequest& request) const {
-  const absl::StatusOr<SearchRequest> asked = SearchRequestOf(request);
-  return !asked.ok() || index_.IsCheap(who, *asked);
-}
-
 absl::Status SearchHandlers::SearchImages(const CallContext&, const Principal& who,
                                           const v1::SearchImagesRequest& request,
                                           v1::SearchImagesResponse* response) {
@@ -53,17 +46,23 @@ absl::Status SearchHandlers::SearchImages(const CallContext&, const Principal& w
   return absl::OkStatus();
 }
 
-absl::Status SearchHandlers::SearchImagesInBytes(const CallContext&, const Principal& who,
-                                                 const v1::SearchImagesRequest& request,
-                                                 std::string* response) {
+absl::StatusOr<std::string> SearchHandlers::SearchImagesInBytes(
+    const Principal& who, const v1::SearchImagesRequest& request) const {
   SR_ASSIGN_OR_RETURN(const SearchRequest asked, SearchRequestOf(request));
-  google::protobuf::Arena arena;
-  auto* rest = google::protobuf::Arena::CreateMessage<v1::SearchImagesResponse>(&arena);
-  rest->set_feed_position(position_.Get());
+  const int64_t position = position_.Get();
   SR_ASSIGN_OR_RETURN(const SearchResult result, index_.Search(who, asked));
-  FillAnswer(request, asked, result, rest);
-  *response = SerialiseAnswer(asked, result, *rest);
-  return absl::OkStatus();
+  return AnswerInBytes(request, asked, result, position);
+}
+
+std::optional<absl::StatusOr<std::string>> SearchHandlers::SearchImagesIfCheap(
+    const Principal& who, const v1::SearchImagesRequest& request) const {
+  const absl::StatusOr<SearchRequest> asked = SearchRequestOf(request);
+  if (!asked.ok()) return asked.status();
+  const int64_t position = position_.Get();
+  const std::optional<absl::StatusOr<SearchResult>> result = index_.SearchIfCheap(who, *asked);
+  if (!result) return std::nullopt;
+  if (!result->ok()) return result->status();
+  return AnswerInBytes(request, *asked, **result, position);
 }
 
 absl::Status SearchHandlers::Suggest(const CallContext&, const Principal& who,

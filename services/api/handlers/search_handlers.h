@@ -1,10 +1,12 @@
 // stockroom.v1.SearchService as plain functions. Errors are listed in the proto.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "services/api/domain/feed_position.h"
 #include "services/api/domain/search_index.h"
 #include "services/api/handlers/method_table.h"
@@ -25,17 +27,17 @@ class SearchHandlers {
   bool MustWait(const v1::SearchImagesRequest& request) const {
     return request.at_least_position() > position_.Get();
   }
-  // Fit for a gRPC reaction: answered, or refused, at once.
-  bool IsCheap(const Principal& who, const v1::SearchImagesRequest& request) const;
-
   // After AwaitPosition. Memory only.
   absl::Status SearchImages(const CallContext& context, const Principal& who,
                             const v1::SearchImagesRequest& request,
                             v1::SearchImagesResponse* response);
   // The same answer as the bytes of its message, without a message for each image: those are
   // handed on as the index holds them.
-  absl::Status SearchImagesInBytes(const CallContext& context, const Principal& who,
-                                   const v1::SearchImagesRequest& request, std::string* response);
+  absl::StatusOr<std::string> SearchImagesInBytes(const Principal& who,
+                                                  const v1::SearchImagesRequest& request) const;
+  // The same for a gRPC reaction, which answers or refuses at once: nullopt calls for a thread.
+  std::optional<absl::StatusOr<std::string>> SearchImagesIfCheap(
+      const Principal& who, const v1::SearchImagesRequest& request) const;
 
   // Never blocks.
   absl::Status Suggest(const CallContext& context, const Principal& who,

@@ -1,9 +1,11 @@
 #include "services/api/handlers/search_messages.h"
 
+#include <google/protobuf/arena.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <memory>
 #include <utility>
@@ -24,6 +26,8 @@ using google::protobuf::io::CodedOutputStream;
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 500;
 constexpr int kMaxTypos = 2;
+// Bytes of a hit, and of its image's tag and length, besides its id and image.
+constexpr size_t kMostOfHit = 48;
 
 struct NamedField {
   const char* name;
@@ -119,6 +123,73 @@ void Explain(const SearchRequest& asked, const SearchResult& result,
   response->set_explanation(result.explanation);
 }
 
+void FillHits(const SearchResult& result, v1::SearchImagesResponse* response) {
+  response->mutable_hits()->Reserve(static_cast<int>(result.hits.size()));
+  for (const SearchHit& hit : result.hits) {
+    v1::SearchHit* out = response->add_hits();
+    out->set_id(hit.id);
+    out->set_score(hit.score);
+    out->set_similar_count(hit.collapsed);
+    for (const Highlight& highlight : hit.highlights) {
+      ToMessage(highlight, out->add_highlights());
+    }
+  }
+}
+
+// All but the hits and what FillAnswer leaves out.
+void FillRest(const v1::SearchImagesRequest& request, const SearchRequest& asked,
+              const SearchResult& result, v1::SearchImagesResponse* response) {
+  for (int i = 0; i < request.facets_size(); ++i) {
+    v1::Facet* facet = response->add_facets();
+    facet->set_field(request.facets(i));
+    for (const FacetValue& value : result.facets[static_cast<size_t>(i)]) {
+      v1::FacetValue* out = facet->add_values();
+      out->set_value(value.value);
+      out->set_count(value.count);
+    }
+  }
+  response->set_next_page_token(result.next_page_token);
+  response->set_total(result.total);
+  response->set_total_is_estimate(!result.total_is_exact);
+  response->set_did_you_mean(result.did_you_mean);
+  if (asked.explain) Explain(asked, result, response);
+}
+
+void AppendVarint(uint64_t number, std::string& bytes) {
+  uint8_t varint[10];
+  const uint8_t* end = CodedOutputStream::WriteVarint64ToArray(number, varint);
+  bytes.append(reinterpret_cast<const char*>(varint), static_cast<size_t>(end - varint));
+}
+
+void AppendTag(int field, WireFormatLite::WireType type, std::string& bytes) {
+  AppendVarint(WireFormatLite::MakeTag(field, type), bytes);
+}
+
+constexpr auto kBytes = WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+
+void AppendBytes(int field, std::string_view value, std::string& bytes) {
+  AppendTag(field, kBytes, bytes);
+  AppendVarint(value.size(), bytes);
+  bytes.append(value);
+}
+
+// As FillHits; without highlights, which need a message.
+void AppendHit(const SearchHit& hit, std::string& scratch, std::string& bytes) {
+  using Message = v1::SearchHit;
+  scratch.clear();
+  if (!hit.id.empty()) AppendBytes(Message::kIdFieldNumber, hit.id, scratch);
+  if (const auto bits = std::bit_cast<uint64_t>(hit.score); bits != 0) {
+    static_assert(std::endian::native == std::endian::little);
+    AppendTag(Message::kScoreFieldNumber, WireFormatLite::WIRETYPE_FIXED64, scratch);
+    scratch.append(reinterpret_cast<const char*>(&bits), sizeof(bits));
+  }
+  if (hit.collapsed != 0) {
+    AppendTag(Message::kSimilarCountFieldNumber, WireFormatLite::WIRETYPE_VARINT, scratch);
+    AppendVarint(static_cast<uint64_t>(hit.collapsed), scratch);
+  }
+  AppendBytes(v1::SearchImagesResponse::kHitsFieldNumber, scratch, bytes);
+}
+
 }  // namespace
 
 absl::StatusOr<SearchRequest> SearchRequestOf(const v1::SearchImagesRequest& request) {
@@ -154,30 +225,8 @@ absl::StatusOr<SearchRequest> SearchRequestOf(const v1::SearchImagesRequest& req
 
 void FillAnswer(const v1::SearchImagesRequest& request, const SearchRequest& asked,
                 const SearchResult& result, v1::SearchImagesResponse* response) {
-  response->mutable_hits()->Reserve(static_cast<int>(result.hits.size()));
-  for (const SearchHit& hit : result.hits) {
-    v1::SearchHit* out = response->add_hits();
-    out->set_id(hit.id);
-    out->set_score(hit.score);
-    out->set_similar_count(hit.collapsed);
-    for (const Highlight& highlight : hit.highlights) {
-      ToMessage(highlight, out->add_highlights());
-    }
-  }
-  for (int i = 0; i < request.facets_size(); ++i) {
-    v1::Facet* facet = response->add_facets();
-    facet->set_field(request.facets(i));
-    for (const FacetValue& value : result.facets[static_cast<size_t>(i)]) {
-      v1::FacetValue* out = facet->add_values();
-      out->set_value(value.value);
-      out->set_count(value.count);
-    }
-  }
-  response->set_next_page_token(result.next_page_token);
-  response->set_total(result.total);
-  response->set_total_is_estimate(!result.total_is_exact);
-  response->set_did_you_mean(result.did_you_mean);
-  if (asked.explain) Explain(asked, result, response);
+  FillHits(result, response);
+  FillRest(request, asked, result, response);
 }
 
 std::string_view ImageBytes(const SearchHit& hit, Fetch fetch, std::string& scratch) {
@@ -187,28 +236,28 @@ std::string_view ImageBytes(const SearchHit& hit, Fetch fetch, std::string& scra
   return scratch;
 }
 
-std::string SerialiseAnswer(const SearchRequest& asked, const SearchResult& result,
-                            const v1::SearchImagesResponse& rest) {
-  constexpr uint32_t kImagesTag = WireFormatLite::MakeTag(
-      v1::SearchImagesResponse::kImagesFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
-  // Tag and length.
-  constexpr size_t kMostHead = 2 * 5;
+std::string AnswerInBytes(const v1::SearchImagesRequest& request, const SearchRequest& asked,
+                          const SearchResult& result, int64_t feed_position) {
+  google::protobuf::Arena arena;
+  auto* rest = google::protobuf::Arena::CreateMessage<v1::SearchImagesResponse>(&arena);
+  rest->set_feed_position(feed_position);
+  FillRest(request, asked, result, rest);
+  const bool marked = std::any_of(result.hits.begin(), result.hits.end(),
+                                  [](const SearchHit& hit) { return !hit.highlights.empty(); });
+  if (marked) FillHits(result, rest);
+  size_t room = rest->ByteSizeLong();
+  for (const SearchHit& hit : result.hits) room += kMostOfHit + hit.id.size() + hit.wire.size();
   std::string bytes;
-  std::string scratch;
-  size_t room = rest.ByteSizeLong();
-  for (const SearchHit& hit : result.hits) room += kMostHead + hit.wire.size();
   bytes.reserve(room);
-  if (asked.fetch != Fetch::kIds) {
-    for (const SearchHit& hit : result.hits) {
-      const std::string_view image = ImageBytes(hit, asked.fetch, scratch);
-      uint8_t head[kMostHead];
-      uint8_t* end = CodedOutputStream::WriteTagToArray(kImagesTag, head);
-      end = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(image.size()), end);
-      bytes.append(reinterpret_cast<const char*>(head), static_cast<size_t>(end - head));
-      bytes.append(image);
+  std::string scratch;
+  for (const SearchHit& hit : result.hits) {
+    if (asked.fetch != Fetch::kIds) {
+      AppendBytes(v1::SearchImagesResponse::kImagesFieldNumber,
+                  ImageBytes(hit, asked.fetch, scratch), bytes);
     }
+    if (!marked) AppendHit(hit, scratch, bytes);
   }
-  rest.AppendToString(&bytes);
+  rest->AppendToString(&bytes);
   return bytes;
 }
 

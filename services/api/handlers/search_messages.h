@@ -22,8 +22,8 @@ void FillAnswer(const v1::SearchImagesRequest& request, const SearchRequest& ask
 // ones.
 std::string_view ImageBytes(const SearchHit& hit, Fetch fetch, std::string& scratch);
 
-// The same answer in bytes: `images` from their bytes, then the rest, which has none.
-std::string SerialiseAnswer(const SearchRequest& asked, const SearchResult& result,
-                            const v1::SearchImagesResponse& rest);
+// The whole answer as the bytes of its message.
+std::string AnswerInBytes(const v1::SearchImagesRequest& request, const SearchRequest& asked,
+                          const SearchResult& result, int64_t feed_position);
 
 }  // namespace stockroom::api

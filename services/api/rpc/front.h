@@ -57,12 +57,15 @@ using UnaryHandler = absl::Status (Handlers::*)(const CallContext&, const Princi
 using Prepare =
     std::function<void(const CallContext&, absl::AnyInvocable<void(absl::Status)> ready)>;
 
+// What may be done on the gRPC reaction, which never blocks; nullopt calls for a thread.
+using AtOnce = std::function<std::optional<absl::Status>(const CallContext&, const Principal&)>;
+
 // Runs `call` (absl::Status(const CallContext&, const Principal&)), which lasts until the call
-// ends, for a caller whom the gate lets in. `where` (RunsOn(const Principal&)) may say kReaction
-// for what never blocks; it is taken only where nothing has to be waited for.
-template <typename Request, typename Where, typename Call>
+// ends, for a caller whom the gate lets in; `at_once`, if any, is tried first where nothing has to
+// be waited for.
+template <typename Request, typename Call>
 grpc::ServerUnaryReactor* ServeCall(Front& front, grpc::CallbackServerContext* server_context,
-                                    const Where& where, Call call,
+                                    const AtOnce& at_once, Call call,
                                     const Prepare& prepare = nullptr) {
   const absl::StatusOr<Credentials> credentials = CredentialsOf(*server_context);
   const auto admission = credentials.ok()
@@ -72,9 +75,12 @@ grpc::ServerUnaryReactor* ServeCall(Front& front, grpc::CallbackServerContext* s
     const auto refuse = [error = admission->status()](const CallContext&) { return error; };
     return rpc::RunUnaryInline(server_context, front.deadlines, refuse);
   }
-  if (admission && !prepare && where((*admission)->who) == RunsOn::kReaction) {
-    const auto serve = [&](const CallContext& context) { return call(context, (*admission)->who); };
-    return rpc::RunUnaryInline(server_context, front.deadlines, serve);
+  if (admission && !prepare && at_once) {
+    const auto attempt = [&](const CallContext& context) {
+      return at_once(context, (*admission)->who);
+    };
+    auto* reactor = rpc::TryUnaryInline(server_context, front.deadlines, attempt);
+    if (reactor != nullptr) return reactor;
   }
   const auto who = std::make_shared<Principal>();
   if (admission) *who = (*admission)->who;
@@ -106,11 +112,12 @@ grpc::ServerUnaryReactor* ServeUnary(Front& front, grpc::CallbackServerContext* 
                                      RunsOn where, Handlers& handlers,
                                      UnaryHandler<Handlers, Request, Response> method,
                                      const Request* request, Response* response) {
-  return ServeCall<Request>(
-      front, server_context, [where](const Principal&) { return where; },
-      [&handlers, method, request, response](const CallContext& context, const Principal& who) {
-        return (handlers.*method)(context, who, *request, response);
-      });
+  const auto call = [&handlers, method, request, response](const CallContext& context,
+                                                           const Principal& who) {
+    return (handlers.*method)(context, who, *request, response);
+  };
+  return ServeCall<Request>(front, server_context,
+                            where == RunsOn::kReaction ? AtOnce(call) : AtOnce(), call);
 }
 
 }  // namespace stockroom::api

@@ -75,16 +75,19 @@ grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* c
       handlers_.AwaitPosition(call, *asked, std::move(ready));
     };
   }
-  const auto where = [&](const Principal& who) {
-    return handlers_.IsCheap(who, *asked) ? RunsOn::kReaction : RunsOn::kExecutor;
+  const auto take = [response](absl::StatusOr<std::string> bytes) {
+    if (bytes.ok()) *response = rpc::BufferOf(*std::move(bytes));
+    return bytes.status();
   };
-  const auto answer = [this, asked, response](const CallContext& call, const Principal& who) {
-    std::string bytes;
-    SR_RETURN_IF_ERROR(handlers_.SearchImagesInBytes(call, who, *asked, &bytes));
-    *response = rpc::BufferOf(std::move(bytes));
-    return absl::OkStatus();
+  const auto at_once = [&](const CallContext&, const Principal& who) -> std::optional<absl::Status> {
+    std::optional<absl::StatusOr<std::string>> bytes = handlers_.SearchImagesIfCheap(who, *asked);
+    if (!bytes) return std::nullopt;
+    return take(*std::move(bytes));
   };
-  return ServeCall<v1::SearchImagesRequest>(front_, context, where, answer, prepare);
+  const auto answer = [this, asked, take](const CallContext&, const Principal& who) {
+    return take(handlers_.SearchImagesInBytes(who, *asked));
+  };
+  return ServeCall<v1::SearchImagesRequest>(front_, context, at_once, answer, prepare);
 }
 
 grpc::ServerUnaryReactor* SearchRpc::Suggest(grpc::CallbackServerContext* context,

@@ -57,7 +57,6 @@ struct Asked {
   Query query;
   size_t limit = 0;
   SortOrder sort = SortOrder::kNewest;
-  PageBinding binding;
 };
 
 absl::StatusOr<Asked> Understand(const SearchRequest& request) {
@@ -74,29 +73,46 @@ absl::StatusOr<Asked> Understand(const SearchRequest& request) {
   }
   if (request.typos > 0) asked.query = WithTypos(std::move(asked.query), request.typos);
   asked.sort = request.sort == SortOrder::kDefault ? SortOrder::kNewest : request.sort;
-  asked.binding = {.query = CanonicalText(asked.query),
-                   .sort = asked.sort,
-                   .seed = request.seed,
-                   .similar_to = request.similar_to,
-                   .collapse = request.collapse,
-                   .stemming = request.stemming};
   return asked;
 }
 
-ExecuteRequest ExecuteRequestOf(const Asked& asked, const Principal& who,
-                                const SearchRequest& request) {
-  return {.query = asked.query,
-          .viewer = ViewerOf(who),
+// What the token of a page is good for.
+PageBinding BindingOf(const Asked& asked, const SearchRequest& request) {
+  return {.query = CanonicalText(asked.query),
           .sort = asked.sort,
           .seed = request.seed,
           .similar_to = request.similar_to,
-          .after = std::nullopt,
-          .limit = asked.limit,
-          .exact_total = request.exact_total,
           .collapse = request.collapse,
-          .explain = request.explain,
-          .facets = request.facets,
           .stemming = request.stemming};
+}
+
+// Refers to `asked`.
+absl::StatusOr<ExecuteRequest> ExecuteRequestOf(const Asked& asked, const Principal& who,
+                                                const SearchRequest& request) {
+  ExecuteRequest execute{.query = asked.query,
+                         .viewer = ViewerOf(who),
+                         .sort = asked.sort,
+                         .seed = request.seed,
+                         .similar_to = request.similar_to,
+                         .after = std::nullopt,
+                         .limit = asked.limit,
+                         .exact_total = request.exact_total,
+                         .collapse = request.collapse,
+                         .explain = request.explain,
+                         .facets = request.facets,
+                         .stemming = request.stemming};
+  if (!request.page_token.empty()) {
+    SR_ASSIGN_OR_RETURN(execute.after,
+                        DecodePageToken(request.page_token, BindingOf(asked, request)));
+  }
+  return execute;
+}
+
+// Whether the page that is asked for is fit for a reaction, however it is found.
+bool IsCheapToShow(const Asked& asked, const SearchRequest& request) {
+  if (request.fetch != Fetch::kIds && asked.limit > kCheapToRead) return false;
+  if (request.fetch == Fetch::kImages && asked.limit > kCheapToDecode) return false;
+  return !request.highlight || asked.limit <= kCheapToHighlight;
 }
 
 // Null: the file of the documents is damaged there.
@@ -165,6 +181,30 @@ bool MayCorrect(const Snapshot& snapshot, const Query& query) {
   });
 }
 
+SearchResult ResultOf(const IndexState& state, std::shared_ptr<const Snapshot> snapshot,
+                      const Asked& asked, const Principal& who, const SearchRequest& request,
+                      ExecuteResult found) {
+  state.metrics.searches.Add();
+  SearchResult result;
+  result.hits.reserve(found.hits.size());
+  for (const ExecuteHit& one : found.hits) {
+    SearchHit hit;
+    if (Fill(*snapshot, asked, request, one, hit)) result.hits.push_back(std::move(hit));
+  }
+  if (found.next) result.next_page_token = EncodePageToken(*found.next, BindingOf(asked, request));
+  result.total = found.total;
+  result.total_is_exact = found.total_is_exact;
+  result.facets = std::move(found.facets);
+  result.explanation = std::move(found.explanation);
+  if (found.hits.empty() && request.page_token.empty()) {
+    result.did_you_mean =
+        DidYouMean(state, ViewerOf(who), asked.query,
+                   request.parsed == nullptr ? std::string_view(request.query) : "");
+  }
+  result.pin = std::move(snapshot);
+  return result;
+}
+
 absl::Status CheckMayCompare(const Principal& who, const std::string& id, const Snapshot& snapshot,
                              std::optional<Snapshot::Place> place) {
   const std::shared_ptr<const Image> image = place ? ImageOf(snapshot.Read(*place)) : nullptr;
@@ -187,42 +227,29 @@ std::shared_ptr<const Image> FindReady(const IndexState& state, const std::strin
 absl::StatusOr<SearchResult> SearchImages(const IndexState& state, const Principal& who,
                                           const SearchRequest& request) {
   SR_ASSIGN_OR_RETURN(const Asked asked, Understand(request));
-  ExecuteRequest execute = ExecuteRequestOf(asked, who, request);
-  if (!request.page_token.empty()) {
-    SR_ASSIGN_OR_RETURN(execute.after, DecodePageToken(request.page_token, asked.binding));
-  }
-  const std::shared_ptr<const Snapshot> snapshot = state.cell.Load();
+  SR_ASSIGN_OR_RETURN(const ExecuteRequest execute, ExecuteRequestOf(asked, who, request));
+  std::shared_ptr<const Snapshot> snapshot = state.cell.Load();
   SR_ASSIGN_OR_RETURN(ExecuteResult found, Execute(*snapshot, execute));
-  state.metrics.searches.Add();
-  SearchResult result;
-  for (const ExecuteHit& one : found.hits) {
-    SearchHit hit;
-    if (Fill(*snapshot, asked, request, one, hit)) result.hits.push_back(std::move(hit));
-  }
-  if (found.next) result.next_page_token = EncodePageToken(*found.next, asked.binding);
-  result.total = found.total;
-  result.total_is_exact = found.total_is_exact;
-  result.facets = std::move(found.facets);
-  result.explanation = std::move(found.explanation);
-  if (found.hits.empty() && request.page_token.empty()) {
-    result.did_you_mean =
-        DidYouMean(state, execute.viewer, asked.query,
-                   request.parsed == nullptr ? std::string_view(request.query) : "");
-  }
-  result.pin = snapshot;
-  return result;
+  return ResultOf(state, std::move(snapshot), asked, who, request, std::move(found));
 }
 
-bool IsCheapSearch(const IndexState& state, const Principal& who, const SearchRequest& request) {
+std::optional<absl::StatusOr<SearchResult>> SearchImagesIfCheap(const IndexState& state,
+                                                                const Principal& who,
+                                                                const SearchRequest& request) {
   const absl::StatusOr<Asked> asked = Understand(request);
-  // An error is told at once.
-  if (!asked.ok()) return true;
-  if (request.fetch != Fetch::kIds && asked->limit > kCheapToRead) return false;
-  if (request.fetch == Fetch::kImages && asked->limit > kCheapToDecode) return false;
-  if (request.highlight && asked->limit > kCheapToHighlight) return false;
-  const std::shared_ptr<const Snapshot> snapshot = state.cell.Load();
-  return IsCheap(*snapshot, ExecuteRequestOf(*asked, who, request)) &&
-         (!request.page_token.empty() || !MayCorrect(*snapshot, asked->query));
+  if (!asked.ok()) return asked.status();
+  if (!IsCheapToShow(*asked, request)) return std::nullopt;
+  const absl::StatusOr<ExecuteRequest> execute = ExecuteRequestOf(*asked, who, request);
+  if (!execute.ok()) return execute.status();
+  std::shared_ptr<const Snapshot> snapshot = state.cell.Load();
+  std::optional<absl::StatusOr<ExecuteResult>> found = ExecuteIfCheap(*snapshot, *execute);
+  if (!found) return std::nullopt;
+  if (!found->ok()) return found->status();
+  if ((*found)->hits.empty() && request.page_token.empty() &&
+      MayCorrect(*snapshot, asked->query)) {
+    return std::nullopt;
+  }
+  return ResultOf(state, std::move(snapshot), *asked, who, request, **std::move(found));
 }
 
 absl::StatusOr<std::vector<Suggestion>> SuggestTerms(const IndexState& state, const Principal& who,

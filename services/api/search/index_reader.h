@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,9 @@ namespace stockroom::api {
 std::shared_ptr<const Image> FindReady(const IndexState& state, const std::string& id);
 absl::StatusOr<SearchResult> SearchImages(const IndexState& state, const Principal& who,
                                           const SearchRequest& request);
-bool IsCheapSearch(const IndexState& state, const Principal& who, const SearchRequest& request);
+std::optional<absl::StatusOr<SearchResult>> SearchImagesIfCheap(const IndexState& state,
+                                                                const Principal& who,
+                                                                const SearchRequest& request);
 absl::StatusOr<std::vector<Suggestion>> SuggestTerms(const IndexState& state, const Principal& who,
                                                      const std::string& prefix, int limit);
 absl::StatusOr<std::vector<SimilarImage>> FindSimilarImages(const IndexState& state,

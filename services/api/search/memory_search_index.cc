@@ -59,8 +59,9 @@ absl::StatusOr<SearchResult> MemorySearchIndex::Search(const Principal& who,
   return SearchImages(core_.Load()->state(), who, request);
 }
 
-bool MemorySearchIndex::IsCheap(const Principal& who, const SearchRequest& request) const {
-  return IsCheapSearch(core_.Load()->state(), who, request);
+std::optional<absl::StatusOr<SearchResult>> MemorySearchIndex::SearchIfCheap(
+    const Principal& who, const SearchRequest& request) const {
+  return SearchImagesIfCheap(core_.Load()->state(), who, request);
 }
 
 absl::StatusOr<std::vector<Suggestion>> MemorySearchIndex::Suggest(const Principal& who,

@@ -73,7 +73,8 @@ class MemorySearchIndex final : public SearchIndex, public IndexLoading {
   // INVALID_ARGUMENT also for a page_size outside of 0 (which means 50) to 500.
   absl::StatusOr<SearchResult> Search(const Principal& who,
                                       const SearchRequest& request) const override;
-  bool IsCheap(const Principal& who, const SearchRequest& request) const override;
+  std::optional<absl::StatusOr<SearchResult>> SearchIfCheap(
+      const Principal& who, const SearchRequest& request) const override;
   absl::StatusOr<std::vector<Suggestion>> Suggest(const Principal& who, const std::string& prefix,
                                                   int limit) const override;
   absl::StatusOr<std::vector<SimilarImage>> FindSimilar(const Principal& who, const std::string& id,

@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -79,14 +80,25 @@ grpc::ServerUnaryReactor* RunUnaryAfter(grpc::CallbackServerContext* server_cont
   return reactor;
 }
 
-// As RunUnary on the calling reaction: only for handlers that never block.
+// As RunUnary on the calling reaction: only for handlers that never block. One that says nothing
+// (`handler` gives std::optional<absl::Status>) leaves the call as it was: null.
+template <typename Handler>
+grpc::ServerUnaryReactor* TryUnaryInline(grpc::CallbackServerContext* server_context,
+                                         const DeadlinePolicy& policy, Handler handler) {
+  const std::optional<absl::Status> status = handler(FromServerContext(*server_context, policy));
+  if (!status) return nullptr;
+  grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
+  reactor->Finish(ToGrpc(*status));
+  return reactor;
+}
+
+// The same for a handler that always says something.
 template <typename Handler>
 grpc::ServerUnaryReactor* RunUnaryInline(grpc::CallbackServerContext* server_context,
                                          const DeadlinePolicy& policy, Handler handler) {
-  const CallContext context = FromServerContext(*server_context, policy);
-  grpc::ServerUnaryReactor* reactor = server_context->DefaultReactor();
-  reactor->Finish(ToGrpc(handler(context)));
-  return reactor;
+  return TryUnaryInline(
+      server_context, policy,
+      [&](const CallContext& context) -> std::optional<absl::Status> { return handler(context); });
 }
 
 // ---- client streaming: many requests, one response ----------------------------------------------

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -26,7 +27,11 @@ class ScriptedIndex : public SearchIndex {
     asked = request;
     return answer;
   }
-  bool IsCheap(const Principal&, const SearchRequest&) const override { return cheap; }
+  std::optional<absl::StatusOr<SearchResult>> SearchIfCheap(
+      const Principal& who, const SearchRequest& request) const override {
+    if (!cheap) return std::nullopt;
+    return Search(who, request);
+  }
   absl::StatusOr<std::vector<Suggestion>> Suggest(const Principal&, const std::string&,
                                                   int) const override {
     return suggestions;

@@ -4,6 +4,7 @@
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <map>
 #include <memory>
@@ -80,8 +81,7 @@ class SearchAnswerTest : public ::testing::Test {
     return response;
   }
   absl::StatusOr<v1::SearchImagesResponse> InBytes(const v1::SearchImagesRequest& request) {
-    std::string bytes;
-    SR_RETURN_IF_ERROR(handlers_.SearchImagesInBytes(context_, who_, request, &bytes));
+    SR_ASSIGN_OR_RETURN(const std::string bytes, handlers_.SearchImagesInBytes(who_, request));
     v1::SearchImagesResponse response;
     if (!response.ParseFromString(bytes)) return absl::DataLossError("not a message");
     return response;
@@ -248,6 +248,25 @@ TEST_F(SearchAnswerTest, TheAnswerInBytesIsTheAnswerInMessages) {
   }
 }
 
+TEST_F(SearchAnswerTest, HitsWithoutHighlightsAreTheSameInBytes) {
+  SearchResult result;
+  const double scores[] = {0, -0.0, 12.5, -3, std::numeric_limits<double>::infinity()};
+  for (const double score : scores) {
+    result.hits.push_back({.id = score == 12.5 ? "" : "the id of " + std::to_string(score),
+                           .score = score,
+                           .collapsed = static_cast<int64_t>(result.hits.size()) * 100});
+  }
+  index_.answer = result;
+  v1::SearchImagesRequest request;
+  request.set_ids_only(true);
+  const auto plain = Plain(request);
+  const auto bytes = InBytes(request);
+  ASSERT_TRUE(plain.ok() && bytes.ok());
+  ASSERT_EQ(plain->hits_size(), 5);
+  EXPECT_TRUE(MessageDifferencer::Equals(*plain, *bytes));
+  EXPECT_TRUE(std::signbit(bytes->hits(1).score()));
+}
+
 TEST_F(SearchAnswerTest, EveryWishReachesTheIndex) {
   v1::SearchImagesRequest request;
   request.set_q("red fox");
@@ -299,7 +318,11 @@ TEST_F(SearchAnswerTest, WhatDoesNotFitIsRefusedByName) {
   const auto field_of = [&](const v1::SearchImagesRequest& request) {
     const absl::Status refused = Refusal(request);
     EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_TRUE(handlers_.IsCheap(who_, request)) << "refusing takes no thread";
+    const auto at_once = handlers_.SearchImagesIfCheap(who_, request);
+    EXPECT_TRUE(at_once.has_value()) << "refusing takes no thread";
+    if (at_once.has_value()) {
+      EXPECT_EQ(at_once->status(), refused);
+    }
     const ErrorDetails details = DetailsOf(refused);
     return details.violations.empty() ? std::string() : details.violations[0].field;
   };
@@ -350,9 +373,11 @@ TEST_F(SearchAnswerTest, SuggestionsOfCamerasSaySo) {
 }
 
 TEST_F(SearchAnswerTest, TheIndexDecidesWhatIsCheap) {
-  EXPECT_TRUE(handlers_.IsCheap(who_, {}));
+  const auto at_once = handlers_.SearchImagesIfCheap(who_, {});
+  ASSERT_TRUE(at_once.has_value());
+  EXPECT_EQ(*at_once, handlers_.SearchImagesInBytes(who_, {}));
   index_.cheap = false;
-  EXPECT_FALSE(handlers_.IsCheap(who_, {}));
+  EXPECT_FALSE(handlers_.SearchImagesIfCheap(who_, {}).has_value());
 }
 
 TEST_F(SearchAnswerTest, StoredBytesThatAreNoImageAreAnErrorNotAnEmptyImage) {

@@ -34,7 +34,7 @@ class SearchHandlersTest : public ::testing::Test {
 
 TEST_F(SearchHandlersTest, FacetsComeInTheOrderAskedFor) {
   v1::SearchImagesRequest request;
-  EXPECT_TRUE(handlers_.IsCheap(who_, request));
+  EXPECT_TRUE(handlers_.SearchImagesIfCheap(who_, request).has_value());
   for (const char* name : {"orientation", "tag", "license"}) request.add_facets(name);
   v1::SearchImagesResponse response;
   ASSERT_TRUE(handlers_.SearchImages(context_, who_, request, &response).ok());

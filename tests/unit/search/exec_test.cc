@@ -388,7 +388,7 @@ TEST_F(ExecTest, AQueryOfManyWordsIsNotCheap) {
     std::string phrase = "\"fox";
     for (int i = 1; i < words; ++i) phrase += " x";
     const Query query = Parsed(phrase + "\"");
-    return IsCheap(catalogue_.snapshot(), {.query = query});
+    return ExecuteIfCheap(catalogue_.snapshot(), {.query = query}).has_value();
   };
   EXPECT_TRUE(is_cheap(64));
   EXPECT_FALSE(is_cheap(65));
@@ -402,7 +402,8 @@ TEST_F(ExecTest, OnlyTheTagsOfFewAreCountedOnAReaction) {
   catalogue_.Put(std::move(images));
   const auto is_cheap = [&](const char* query, std::vector<FacetField> facets) {
     const Query parsed = Parsed(query);
-    return IsCheap(catalogue_.snapshot(), {.query = parsed, .facets = std::move(facets)});
+    return ExecuteIfCheap(catalogue_.snapshot(), {.query = parsed, .facets = std::move(facets)})
+        .has_value();
   };
   EXPECT_TRUE(is_cheap("snow", {FacetField::kTag}));
   EXPECT_FALSE(is_cheap("fox", {FacetField::kTag}));
@@ -522,6 +523,34 @@ TEST_F(ExecTest, AnEstimatedTotalTellsNothingAboutWhatMayNotBeFound) {
   EXPECT_FALSE(there.total_is_exact);
   EXPECT_FALSE(not_there.total_is_exact);
   EXPECT_EQ(there.total, not_there.total);
+}
+
+TEST_F(ExecTest, APageOfTheNewestIsCheapAsLongAsFewChunksFillIt) {
+  std::vector<IndexedDocument> many;
+  for (int i = 0; i < 70'000; ++i) {
+    Image image = Photo("i" + std::to_string(i), "fox");
+    image.facts.width = 100;
+    many.push_back(DocumentOf(image));
+  }
+  catalogue_.set_keeps_ids(false);
+  catalogue_.PutDocuments(many);
+  const auto found_at_once = [&](const char* query, std::vector<FacetField> facets = {}) {
+    const Query parsed = Parsed(query);
+    const ExecuteRequest request{.query = parsed, .limit = 10, .facets = std::move(facets)};
+    const auto cheap = ExecuteIfCheap(catalogue_.snapshot(), request);
+    if (!cheap) return false;
+    const auto expected = Execute(catalogue_.snapshot(), request);
+    EXPECT_TRUE(cheap->ok() && expected.ok());
+    EXPECT_EQ((*cheap)->total, expected->total);
+    EXPECT_EQ((*cheap)->next, expected->next);
+    return true;
+  };
+  EXPECT_TRUE(found_at_once("fox"));
+  EXPECT_TRUE(found_at_once("fox w>=100"));
+  EXPECT_TRUE(found_at_once("fox nothing")) << "none is looked at";
+  EXPECT_FALSE(found_at_once("w>=101")) << "its first chunk does not fill the page";
+  EXPECT_FALSE(found_at_once("fox color:red")) << "colours are dear";
+  EXPECT_FALSE(found_at_once("fox", {FacetField::kLicense})) << "all are counted";
 }
 
 TEST_F(ExecTest, AnEmptyIndexAnswers) {

@@ -80,6 +80,10 @@ TEST(DocBitsTest, CopiesShareUntilOneChanges) {
   bits.Clear(65'536);
   bits.Clear(200'000);
   EXPECT_EQ(bits.count(), 149'999u);
+  EXPECT_EQ(bits.count(0), 65'536u);
+  EXPECT_EQ(bits.count(1), 65'535u);
+  EXPECT_EQ(bits.count(2), 18'928u);
+  EXPECT_EQ(before.count(1), 65'536u);
   EXPECT_FALSE(bits.Test(65'536));
   EXPECT_TRUE(before.Test(65'536));
   EXPECT_TRUE(bits.Test(0));
@@ -91,6 +95,8 @@ TEST(DocBitsTest, CopiesShareUntilOneChanges) {
   none.Set(149'999);
   none.Set(150'000);
   EXPECT_EQ(none.count(), 1u);
+  EXPECT_EQ(none.count(1), 0u);
+  EXPECT_EQ(none.count(2), 1u);
   EXPECT_TRUE(none.Test(149'999));
 }
 

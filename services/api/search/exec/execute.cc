@@ -25,6 +25,11 @@ constexpr double kNoDistance = 257;
 Execution::Execution(const Snapshot& snapshot, const ExecuteRequest& request)
     : snapshot_(snapshot), request_(request), context_(snapshot, request) {}
 
+bool Execution::Limit() {
+  budget_.emplace(context_);
+  return !NeedsAll() || budget_->CoversAll();
+}
+
 absl::Status Execution::Prepare() {
   if (!request_.stemming.empty() && !IsStemmingLanguage(request_.stemming)) {
     std::string known;
@@ -91,7 +96,7 @@ void Execution::MakeParts() {
 
 void Execution::Plan(Part& part) {
   part.is_planned = true;
-  part.plan = PlanFor(request_.query.root, *part.state, context_);
+  part.plan = PlanFor(request_.query.root, part.number, context_);
   if (part.plan != nullptr && request_.sort == SortOrder::kRelevance) {
     part.ranker = std::make_unique<Ranker>(part.segment(), words_, weights_);
   }
@@ -100,9 +105,7 @@ void Execution::Plan(Part& part) {
 void Execution::Evaluate(Part& part, uint32_t chunk, ChunkSet& set) {
   if (!part.is_planned) Plan(part);
   ++chunks_looked_at_;
-  if (const ChunkBitmap* main = part.findable.main().chunk(chunk)) {
-    looked_at_ += Kernels().Count(main->data());
-  }
+  looked_at_ += part.findable.main().count(chunk);
   if (part.plan == nullptr) return;
   ChunkBitmap scratch;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
   const uint64_t* findable = part.findable.Chunk(chunk, scratch);
@@ -253,6 +256,16 @@ absl::StatusOr<ExecuteResult> Execute(const Snapshot& snapshot, const ExecuteReq
   Execution execution(snapshot, request);
   SR_RETURN_IF_ERROR(execution.Prepare());
   return execution.Run();
+}
+
+std::optional<absl::StatusOr<ExecuteResult>> ExecuteIfCheap(const Snapshot& snapshot,
+                                                            const ExecuteRequest& request) {
+  Execution execution(snapshot, request);
+  if (!execution.Limit()) return std::nullopt;
+  if (absl::Status ready = execution.Prepare(); !ready.ok()) return ready;
+  ExecuteResult result = execution.Run();
+  if (execution.gave_up()) return std::nullopt;
+  return result;
 }
 
 }  // namespace stockroom::api

@@ -65,11 +65,12 @@ struct ExecuteResult {
 
 // INVALID_ARGUMENT: stemming of an unknown language; a page of another sort. NOT_FOUND:
 // `similar_to` does not exist or may not be read. A scan of 1 M documents takes some milliseconds:
-// see IsCheap for what may run on a reaction.
+// see ExecuteIfCheap for what may run on a reaction.
 absl::StatusOr<ExecuteResult> Execute(const Snapshot& snapshot, const ExecuteRequest& request);
 
-// Whether Execute will look at no more than some 100,000 postings or documents (about 0.2 ms), by
-// an upper bound that costs microseconds itself.
-bool IsCheap(const Snapshot& snapshot, const ExecuteRequest& request);
+// The same if it takes no more than some 100,000 postings or documents (about 0.2 ms) to look at;
+// nullopt, after no more than that, if it may be more.
+std::optional<absl::StatusOr<ExecuteResult>> ExecuteIfCheap(const Snapshot& snapshot,
+                                                            const ExecuteRequest& request);
 
 }  // namespace stockroom::api

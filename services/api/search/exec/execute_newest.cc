@@ -62,6 +62,10 @@ void Execution::RunNewest(ExecuteResult& result) {
     heads.pop();
     Stream& stream = streams[head.part];
     if (head.is_chunk) {
+      if (budget_ && !budget_->CoversChunk(parts_[head.part].number)) {
+        gave_up_ = true;
+        return;
+      }
       const uint32_t chunk = stream.next_chunk++;
       ChunkSet set;
       Evaluate(parts_[head.part], chunk, set);

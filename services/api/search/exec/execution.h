@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "services/api/search/exec/budget.h"
 #include "services/api/search/exec/execute.h"
 #include "services/api/search/exec/findable.h"
 #include "services/api/search/exec/matches.h"
@@ -21,10 +22,14 @@ class Execution {
   // Both must outlive it.
   Execution(const Snapshot& snapshot, const ExecuteRequest& request);
 
+  // First, if at all: from now on no more than a Budget is spent. False: it is too little.
+  bool Limit();
   // The errors of Execute.
   absl::Status Prepare();
-  // Once, after Prepare.
+  // Once, after Prepare. Says little if it gave up.
   ExecuteResult Run();
+  // What it was limited to did not do.
+  bool gave_up() const { return gave_up_; }
 
  private:
   // A segment. Also one without a plan is walked through, so that an estimated total does not tell
@@ -65,6 +70,8 @@ class Execution {
   const Snapshot& snapshot_;
   const ExecuteRequest& request_;
   PlanContext context_;
+  std::optional<Budget> budget_;
+  bool gave_up_ = false;
   std::optional<PdqWords> target_;  // with kSimilar
   std::vector<Wanted> words_;       // with kRelevance, as weights_
   std::vector<float> weights_;

@@ -115,6 +115,10 @@ class NotPlan final : public PlanNode {
   const std::unique_ptr<PlanNode> part_;
 };
 
+const Segment& SegmentOf(uint32_t number, const PlanContext& context) {
+  return *context.snapshot().segments[number].segment;
+}
+
 std::unique_ptr<PlanNode> Join(PlanParts parts, const Segment& segment) {
   if (parts.empty()) return std::make_unique<EverythingPlan>(segment.docs());
   if (parts.size() == 1) return std::move(parts[0]);
@@ -122,17 +126,16 @@ std::unique_ptr<PlanNode> Join(PlanParts parts, const Segment& segment) {
 }
 
 // Appends what must all hold; false: nothing matches.
-bool AppendParts(const QueryNode& node, const SegmentState& state, PlanContext& context,
-                 PlanParts& parts) {
+bool AppendParts(const QueryNode& node, uint32_t number, PlanContext& context, PlanParts& parts) {
   if (std::holds_alternative<EverythingNode>(node.is)) return true;
   if (const auto* all = std::get_if<AndNode>(&node.is)) {
     for (const QueryNode& part : all->parts) {
       // Traced parts stay together, so that each is counted for itself.
       if (context.request().explain) {
-        auto plan = PlanFor(part, state, context);
+        auto plan = PlanFor(part, number, context);
         if (plan == nullptr) return false;
         parts.push_back(std::move(plan));
-      } else if (!AppendParts(part, state, context, parts)) {
+      } else if (!AppendParts(part, number, context, parts)) {
         return false;
       }
     }
@@ -141,7 +144,7 @@ bool AppendParts(const QueryNode& node, const SegmentState& state, PlanContext& 
   if (const auto* any = std::get_if<OrNode>(&node.is)) {
     PlanParts ways;
     for (const QueryNode& part : any->parts) {
-      if (auto plan = PlanFor(part, state, context)) ways.push_back(std::move(plan));
+      if (auto plan = PlanFor(part, number, context)) ways.push_back(std::move(plan));
     }
     if (ways.empty()) return false;
     if (ways.size() == 1) {
@@ -152,12 +155,12 @@ bool AppendParts(const QueryNode& node, const SegmentState& state, PlanContext& 
     return true;
   }
   if (const auto* no = std::get_if<NotNode>(&node.is)) {
-    if (auto plan = PlanFor(no->part[0], state, context)) {
-      parts.push_back(std::make_unique<NotPlan>(std::move(plan), state.segment->docs()));
+    if (auto plan = PlanFor(no->part[0], number, context)) {
+      parts.push_back(std::make_unique<NotPlan>(std::move(plan), SegmentOf(number, context).docs()));
     }
     return true;
   }
-  LeafPlanner planner{state, context, parts};
+  LeafPlanner planner{number, context, parts};
   return std::visit(
       [&]<typename Leaf>(const Leaf& leaf) {
         if constexpr (requires { planner(leaf); }) return planner(leaf);
@@ -210,17 +213,16 @@ void PlanNode::DropIn(uint32_t chunk, ChunkSet& set) {
   set.Drop(matching);
 }
 
-std::unique_ptr<PlanNode> PlanFor(const QueryNode& node, const SegmentState& state,
-                                  PlanContext& context) {
+std::unique_ptr<PlanNode> PlanFor(const QueryNode& node, uint32_t number, PlanContext& context) {
   PlanParts parts;
-  if (!AppendParts(node, state, context, parts)) return nullptr;
-  std::unique_ptr<PlanNode> plan = Join(std::move(parts), *state.segment);
+  if (!AppendParts(node, number, context, parts)) return nullptr;
+  std::unique_ptr<PlanNode> plan = Join(std::move(parts), SegmentOf(number, context));
   if (NodeTrace* trace = context.TraceOf(node)) plan->set_trace(trace);
   return plan;
 }
 
 PlanContext::PlanContext(const Snapshot& snapshot, const ExecuteRequest& request)
-    : snapshot_(snapshot), request_(request) {}
+    : snapshot_(snapshot), request_(request), words_(request.stemming, snapshot.segments.size()) {}
 
 NodeTrace* PlanContext::TraceOf(const QueryNode& node) {
   return request_.explain ? &traces_[&node] : nullptr;

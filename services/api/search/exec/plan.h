@@ -11,6 +11,7 @@
 
 #include "services/api/search/exec/chunk_set.h"
 #include "services/api/search/exec/execute.h"
+#include "services/api/search/exec/query_words.h"
 #include "services/api/search/query/query.h"
 
 namespace stockroom::api {
@@ -69,6 +70,7 @@ class PlanContext {
 
   const Snapshot& snapshot() const { return snapshot_; }
   const ExecuteRequest& request() const { return request_; }
+  QueryWords& words() { return words_; }
   // The hash of an image that the viewer may read; none if there is no such image or hash.
   std::optional<PdqWords> HashOf(const std::string& id);
   // Whether it is there and the viewer may read it.
@@ -79,13 +81,14 @@ class PlanContext {
  private:
   const Snapshot& snapshot_;
   const ExecuteRequest& request_;
+  QueryWords words_;
   std::unordered_map<std::string, std::optional<PdqWords>> hashes_;
   std::unordered_map<const QueryNode*, NodeTrace> traces_;
 };
 
-// Null: nothing of the segment matches. `context` and the segment must outlive it.
-std::unique_ptr<PlanNode> PlanFor(const QueryNode& node, const SegmentState& state,
-                                  PlanContext& context);
+// For the snapshot's segment of this number. Null: nothing of it matches. `context` must outlive
+// it.
+std::unique_ptr<PlanNode> PlanFor(const QueryNode& node, uint32_t number, PlanContext& context);
 
 // The documents that one word stands for; null: none.
 std::unique_ptr<PlanNode> PlanForTerms(const Segment& segment, std::vector<TermOrd> terms,

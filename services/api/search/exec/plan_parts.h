@@ -7,11 +7,12 @@
 namespace stockroom::api {
 
 struct LeafPlanner {
-  const SegmentState& state;
+  const uint32_t number;
   PlanContext& context;
   PlanParts& parts;
 
-  const Segment& segment() const { return *state.segment; }
+  const SegmentState& state() const { return context.snapshot().segments[number]; }
+  const Segment& segment() const { return *state().segment; }
 
   // plan_words.cc
   bool operator()(const WordsNode& node);

@@ -148,7 +148,7 @@ bool LeafPlanner::operator()(const ValueNode& node) {
             [&owners, owner](Doc doc) { return owners.At(doc) == owner; });
     return true;
   }
-  const std::vector<std::string>& folded = state.loose->hints.Folded(segment(), field);
+  const std::vector<std::string>& folded = state().loose->hints.Folded(segment(), field);
   if (node.field == ValueField::kCamera || node.field == ValueField::kLens) {
     return AddOrdinal(*this, field, [&, words = " " + node.value](uint32_t ord) {
       return folded[ord].find(words) != std::string::npos;

@@ -79,12 +79,8 @@ bool AddTerms(LeafPlanner& planner, std::vector<TermOrd> terms, Payload mask) {
   return true;
 }
 
-bool AddWanted(LeafPlanner& planner, const Wanted& wanted) {
-  std::vector<TermOrd> terms;
-  for (const Expansion& expansion : Expand(planner.segment(), wanted)) {
-    terms.push_back(expansion.term);
-  }
-  return AddTerms(planner, std::move(terms), wanted.mask());
+bool AddWord(LeafPlanner& planner, SearchedWord& word) {
+  return AddTerms(planner, word.TermsIn(planner.number, planner.segment()), word.wanted().mask());
 }
 
 // Whether the words stand side by side in a wanted field. For the format of `words` see
@@ -128,11 +124,11 @@ std::unique_ptr<PlanNode> PlanForTerms(const Segment& segment, std::vector<TermO
 }
 
 bool LeafPlanner::operator()(const WordsNode& node) {
-  const Lookups lookups = LookupsOf(node, context.request().stemming);
-  for (const Wanted& one : lookups.all) {
-    if (!AddWanted(*this, one)) return false;
+  NodeWords& words = context.words().Of(node);
+  for (SearchedWord& word : words.all) {
+    if (!AddWord(*this, word)) return false;
   }
-  if (lookups.enough) return true;
+  if (words.enough) return true;
   // The documents hold all words; do they stand side by side?
   std::string phrase = " ";
   for (const std::string& word : node.words) phrase.append(word).append(" ");
@@ -144,7 +140,9 @@ bool LeafPlanner::operator()(const WordsNode& node) {
   return true;
 }
 
-bool LeafPlanner::operator()(const TagNode& node) { return AddWanted(*this, WantedOf(node)); }
+bool LeafPlanner::operator()(const TagNode& node) {
+  return AddWord(*this, context.words().Of(node));
+}
 
 bool LeafPlanner::operator()(const DescriptionNode& node) {
   const std::vector<std::string> words = SplitWords(node.line);

@@ -14,38 +14,42 @@ DocBits::DocBits(uint32_t docs, bool all)
         full = std::make_shared<ChunkBitmap>();
         full->fill(~uint64_t{0});
       }
-      chunks_[i] = full;
+      chunks_[i] = {full, kChunkDocs};
       continue;
     }
-    chunks_[i] = std::make_shared<ChunkBitmap>();
+    chunks_[i] = {std::make_shared<ChunkBitmap>(), left};
     for (uint32_t bit = 0; bit < left; bit += 64) {
       const uint32_t bits = left - bit;
-      (*chunks_[i])[bit / 64] = bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1;
+      (*chunks_[i].bits)[bit / 64] = bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1;
     }
   }
 }
 
 void DocBits::Set(Doc doc) {
   if (doc >= docs_ || Test(doc)) return;
-  Own(doc / kChunkDocs)[doc % kChunkDocs / 64] |= uint64_t{1} << doc % 64;
+  Chunk& chunk = Own(doc / kChunkDocs);
+  (*chunk.bits)[doc % kChunkDocs / 64] |= uint64_t{1} << doc % 64;
+  ++chunk.count;
   ++count_;
 }
 
 void DocBits::Clear(Doc doc) {
   if (doc >= docs_ || !Test(doc)) return;
-  Own(doc / kChunkDocs)[doc % kChunkDocs / 64] &= ~(uint64_t{1} << doc % 64);
+  Chunk& chunk = Own(doc / kChunkDocs);
+  (*chunk.bits)[doc % kChunkDocs / 64] &= ~(uint64_t{1} << doc % 64);
+  --chunk.count;
   --count_;
 }
 
-ChunkBitmap& DocBits::Own(uint32_t index) {
-  std::shared_ptr<ChunkBitmap>& bits = chunks_[index];
+DocBits::Chunk& DocBits::Own(uint32_t index) {
+  std::shared_ptr<ChunkBitmap>& bits = chunks_[index].bits;
   if (bits == nullptr) {
     bits = std::make_shared<ChunkBitmap>();
     bits->fill(0);
   } else if (bits.use_count() > 1) {
     bits = std::make_shared<ChunkBitmap>(*bits);
   }
-  return *bits;
+  return chunks_[index];
 }
 
 }  // namespace stockroom::api

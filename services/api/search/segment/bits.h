@@ -24,8 +24,10 @@ class DocBits {
 
   uint32_t docs() const { return docs_; }
   uint32_t chunks() const { return static_cast<uint32_t>(chunks_.size()); }
-  // Null: none is set.
-  const ChunkBitmap* chunk(uint32_t index) const { return chunks_[index].get(); }
+  // Null: none was ever set.
+  const ChunkBitmap* chunk(uint32_t index) const { return chunks_[index].bits.get(); }
+  // How many of it are set.
+  uint32_t count(uint32_t index) const { return chunks_[index].count; }
   bool Test(Doc doc) const {
     const ChunkBitmap* bits = chunk(doc / kChunkDocs);
     return bits != nullptr && ((*bits)[doc % kChunkDocs / 64] >> (doc % 64) & 1) != 0;
@@ -37,11 +39,16 @@ class DocBits {
   void Clear(Doc doc);
 
  private:
-  ChunkBitmap& Own(uint32_t index);
+  struct Chunk {
+    std::shared_ptr<ChunkBitmap> bits;
+    uint32_t count = 0;
+  };
+  // The chunk with bits of its own.
+  Chunk& Own(uint32_t index);
 
   uint32_t docs_ = 0;
   uint32_t count_ = 0;
-  std::vector<std::shared_ptr<ChunkBitmap>> chunks_;
+  std::vector<Chunk> chunks_;
 };
 
 }  // namespace stockroom::api

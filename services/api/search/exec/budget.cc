@@ -1,9 +1,9 @@
-// How much work a search may be, from above.
+#include "services/api/search/exec/budget.h"
+
 #include <algorithm>
 #include <limits>
 #include <variant>
 
-#include "services/api/search/exec/execute.h"
 #include "services/api/search/exec/expand.h"
 #include "services/api/search/exec/facets.h"
 #include "services/api/search/query/words.h"
@@ -31,42 +31,38 @@ constexpr size_t kMostWords = 64;
 
 constexpr double kEndless = std::numeric_limits<double>::infinity();
 
-// Of one segment.
-struct Bound {
-  double fixed = 0;    // whatever else the query says
-  double each = 0;     // for each document that it is asked about
-  double matches = 0;  // at most so many match
-};
-
 class Bounds {
  public:
   // `looked`: what finding the bounds has cost so far; past kCheap there is no further look.
-  Bounds(const Segment& segment, const std::string& stemming, double& looked)
-      : segment_(segment), stemming_(stemming), looked_(looked) {}
+  Bounds(uint32_t number, PlanContext& context, double& looked)
+      : number_(number),
+        words_(context.words()),
+        segment_(*context.snapshot().segments[number].segment),
+        looked_(looked) {}
 
-  Bound Of(const QueryNode& node) const {
-    return std::visit([this](const auto& is) { return Bound_(is); }, node.is);
+  WorkBound Of(const QueryNode& node) const {
+    return std::visit([this](const auto& is) { return BoundOf(is); }, node.is);
   }
 
  private:
   double docs() const { return segment_.docs(); }
 
-  Bound Bound_(const EverythingNode&) const { return {0, 0, docs()}; }
-  Bound Bound_(const AndNode& node) const {
+  WorkBound BoundOf(const EverythingNode&) const { return {0, 0, docs()}; }
+  WorkBound BoundOf(const AndNode& node) const {
     // The first part is asked about everything, the others about what it leaves.
-    Bound all{0, 0, docs()};
+    WorkBound all{0, 0, docs()};
     for (const QueryNode& part : node.parts) {
-      const Bound bound = Of(part);
+      const WorkBound bound = Of(part);
       all.fixed += bound.fixed;
       all.each += bound.each;
       all.matches = std::min(all.matches, bound.matches);
     }
     return all;
   }
-  Bound Bound_(const OrNode& node) const {
-    Bound any;
+  WorkBound BoundOf(const OrNode& node) const {
+    WorkBound any;
     for (const QueryNode& part : node.parts) {
-      const Bound bound = Of(part);
+      const WorkBound bound = Of(part);
       any.fixed += bound.fixed;
       any.each += bound.each;
       any.matches += bound.matches;
@@ -77,55 +73,56 @@ class Bounds {
     any.each = 0;
     return any;
   }
-  Bound Bound_(const NotNode& node) const {
-    const Bound part = Of(node.part[0]);
+  WorkBound BoundOf(const NotNode& node) const {
+    const WorkBound part = Of(node.part[0]);
     return {part.fixed, part.each, docs()};
   }
-  Bound Bound_(const WordsNode& node) const {
-    Bound bound{0, 0, docs()};
-    const Lookups lookups = LookupsOf(node, stemming_);
-    for (const Wanted& wanted : lookups.all) {
-      const Bound one = OfWord(wanted);
+  WorkBound BoundOf(const WordsNode& node) const {
+    WorkBound bound{0, 0, docs()};
+    NodeWords& words = words_.Of(node);
+    for (SearchedWord& word : words.all) {
+      const WorkBound one = OfWord(word);
       bound.fixed += one.fixed;
       bound.matches = std::min(bound.matches, one.matches);
     }
-    if (!lookups.enough) bound.fixed += kStored * bound.matches;
+    if (!words.enough) bound.fixed += kStored * bound.matches;
     return bound;
   }
-  Bound Bound_(const TagNode& node) const { return OfWord(WantedOf(node)); }
-  Bound Bound_(const DescriptionNode&) const {
+  WorkBound BoundOf(const TagNode& node) const { return OfWord(words_.Of(node)); }
+  WorkBound BoundOf(const DescriptionNode&) const {
     // May look through the dictionary, and then into documents.
     return {kTerm * segment_.terms(), kStored, docs()};
   }
-  Bound Bound_(const RangeNode& node) const {
+  WorkBound BoundOf(const RangeNode& node) const {
     return {0, node.field == NumberField::kCreated ? 0.0 : 1.0, docs()};
   }
-  Bound Bound_(const NearNode&) const {
+  WorkBound BoundOf(const NearNode&) const {
     return {kDistance * static_cast<double>(segment_.locations().points.size()), kDistance, docs()};
   }
-  Bound Bound_(const ColorNode&) const { return {0, kColor, docs()}; }
-  Bound Bound_(const HashNode&) const { return {0, kDistance, docs()}; }
-  Bound Bound_(const SimilarNode&) const { return {kStored, kDistance, docs()}; }
+  WorkBound BoundOf(const ColorNode&) const { return {0, kColor, docs()}; }
+  WorkBound BoundOf(const HashNode&) const { return {0, kDistance, docs()}; }
+  WorkBound BoundOf(const SimilarNode&) const { return {kStored, kDistance, docs()}; }
   // Columns.
   template <typename Leaf>
-  Bound Bound_(const Leaf&) const {
+  WorkBound BoundOf(const Leaf&) const {
     return {0, 1, docs()};
   }
 
-  Bound OfWord(const Wanted& word) const {
-    const Bound endless{kEndless, 0, docs()};
+  WorkBound OfWord(SearchedWord& word) const {
+    const WorkBound endless{kEndless, 0, docs()};
     looked_ += kLook;
     if (looked_ > kCheap) return endless;
-    const uint32_t work = ExpansionWork(segment_, word);
+    const Wanted& wanted = word.wanted();
+    const uint32_t work = ExpansionWork(segment_, wanted);
     // Whatever is similar enough may match.
-    if (word.typos > 0 || !word.stemming.empty()) return {kLook + kFuzzyTerm * work, 0, docs()};
-    Bound bound{kLook + kTerm * work, 0, docs()};
+    if (wanted.typos > 0 || !wanted.stemming.empty()) return {kLook + kFuzzyTerm * work, 0, docs()};
+    WorkBound bound{kLook + kTerm * work, 0, docs()};
     looked_ += kTerm * work;
     if (work > kMostTerms || looked_ > kCheap) return endless;
     double postings = 0;
     double matches = 0;
-    for (const Expansion& one : Expand(segment_, word)) {
-      const double frequency = segment_.Frequency(one.term);
+    for (const TermOrd term : word.TermsIn(number_, segment_)) {
+      const double frequency = segment_.Frequency(term);
       matches += frequency;
       postings += std::min(frequency, kBitmap * segment_.chunks()) + kTerm * segment_.chunks();
     }
@@ -134,8 +131,9 @@ class Bounds {
     return bound;
   }
 
+  const uint32_t number_;
+  QueryWords& words_;
   const Segment& segment_;
-  const std::string& stemming_;
   double& looked_;
 };
 
@@ -150,8 +148,13 @@ size_t CountWords(const Query& query) {
 
 }  // namespace
 
-bool IsCheap(const Snapshot& snapshot, const ExecuteRequest& request) {
-  if (CountWords(request.query) > kMostWords) return false;
+Budget::Budget(PlanContext& context)
+    : context_(context), bounds_(context.snapshot().segments.size()) {
+  if (CountWords(context.request().query) > kMostWords) spent_ = kEndless;
+}
+
+bool Budget::CoversAll() {
+  const ExecuteRequest& request = context_.request();
   // What is done with each match, besides.
   double each_match = 1;
   if (request.sort == SortOrder::kRelevance) each_match += 10;
@@ -160,26 +163,38 @@ bool IsCheap(const Snapshot& snapshot, const ExecuteRequest& request) {
   for (const FacetField field : request.facets) {
     each_match += field == FacetField::kColor ? kColor : 2;
   }
+  double found = 0;
+  const std::vector<SegmentState>& segments = context_.snapshot().segments;
+  for (uint32_t number = 0; number < segments.size() && Spend(0); ++number) {
+    const WorkBound& bound = BoundOf(number);
+    Spend(kChunk * segments[number].segment->chunks() + bound.fixed +
+          (bound.each + each_match) * bound.matches);
+    found += bound.matches;
+  }
   const bool tags = std::find(request.facets.begin(), request.facets.end(), FacetField::kTag) !=
                     request.facets.end();
-  // Ends with the page; a chunk is all that it may look at in vain only if there is nothing to
-  // test.
-  const bool page_only = request.sort == SortOrder::kNewest && request.query.IsEverything() &&
-                         !request.collapse && request.facets.empty();
-  double work = 0;
-  double found = 0;
-  double looked = 0;
-  for (const SegmentState& state : snapshot.segments) {
-    const Bound bound = Bounds(*state.segment, request.stemming, looked).Of(request.query.root);
-    work += kChunk * state.segment->chunks() + bound.fixed + bound.each * bound.matches;
-    if (!page_only) work += each_match * bound.matches;
-    found += bound.matches;
-    if (work > kCheap) return false;
-  }
-  if (!tags) return true;
+  if (!tags) return Spend(0);
   // Of more matches tags are counted by arrays of all tags of all segments, and whoever is the
   // first to need them for a segment makes them.
-  return found <= static_cast<double>(kReadDocuments) && work + kDecoded * found <= kCheap;
+  return found <= static_cast<double>(kReadDocuments) && Spend(kDecoded * found);
+}
+
+bool Budget::CoversChunk(uint32_t number) {
+  const bool is_first = !bounds_[number].has_value();
+  const WorkBound& bound = BoundOf(number);
+  if (is_first) Spend(bound.fixed);
+  return Spend(kChunk + bound.each * std::min<double>(bound.matches, kChunkDocs));
+}
+
+bool Budget::Spend(double work) {
+  spent_ += work;
+  return spent_ <= kCheap;
+}
+
+const WorkBound& Budget::BoundOf(uint32_t number) {
+  std::optional<WorkBound>& bound = bounds_[number];
+  if (!bound) bound = Bounds(number, context_, looked_).Of(context_.request().query.root);
+  return *bound;
 }
 
 }  // namespace stockroom::api
