@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "bench/blob/common.h"
+#include "bench/common/cpu_time.h"
 #include "bench/common/http_load.h"
 #include "bench/common/nginx.h"
 #include "services/common/base/metrics.h"
@@ -40,30 +41,16 @@ std::string Request(const std::string& target) {
   return absl::StrCat("GET ", target, " HTTP/1.1\r\nHost: localhost\r\n\r\n");
 }
 
-// Processor time of a process and its children so far, in seconds.
-double CpuOf(pid_t pid) {
-  std::ifstream stat(absl::StrCat("/proc/", pid, "/stat"));
-  std::string skipped;
-  for (int field = 1; field < 14; ++field) stat >> skipped;
-  double user = 0;
-  double system = 0;
-  stat >> user >> system;
-  double sum = (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-  std::ifstream children(absl::StrCat("/proc/", pid, "/task/", pid, "/children"));
-  for (pid_t child; children >> child;) sum += CpuOf(child);
-  return sum;
-}
-
 struct Measured {
   double per_second;
   double cpu_us;  // a request
 };
 
 Measured Measure(const LoadOptions& load, pid_t server) {
-  const double before = CpuOf(server);
+  const double before = CpuSecondsOf(server);
   const double per_second = RunLoad(load).per_second;
   const double requests = per_second * absl::ToDoubleSeconds(load.duration);
-  return {per_second, (CpuOf(server) - before) * 1e6 / requests};
+  return {per_second, (CpuSecondsOf(server) - before) * 1e6 / requests};
 }
 
 // A file server with one HTTP thread over a folder that holds `files` already.

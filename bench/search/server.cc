@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "absl/time/clock.h"
+#include "bench/common/cpu_time.h"
 #include "bench/search/measure.h"
 #include "bench/search/parts.h"
 #include "services/api/metadata/image_rows.h"
@@ -60,10 +61,16 @@ double SecondsUntilReady(Cluster& cluster) {
   return absl::ToDoubleSeconds(absl::Now() - start);
 }
 
-// Calls per second of all clients together. Ends the program if one fails.
-double Rate(std::vector<std::unique_ptr<Client>>& clients,
+struct Load {
+  double per_second = 0;
+  double api_us = 0;  // processor time of the api, a call
+};
+
+// All clients together. Ends the program if a call fails.
+Load LoadOf(std::vector<std::unique_ptr<Client>>& clients, pid_t api,
             const std::function<absl::Status(Client&, uint64_t call)>& call) {
   std::atomic<uint64_t> calls{0};
+  const double spent = CpuSecondsOf(api);
   const absl::Time start = absl::Now();
   const absl::Time end = start + kRound;
   std::vector<std::thread> threads;
@@ -73,7 +80,9 @@ double Rate(std::vector<std::unique_ptr<Client>>& clients,
     });
   }
   for (std::thread& thread : threads) thread.join();
-  return static_cast<double>(calls) / absl::ToDoubleSeconds(absl::Now() - start);
+  const auto done = static_cast<double>(calls);
+  return {done / absl::ToDoubleSeconds(absl::Now() - start),
+          (CpuSecondsOf(api) - spent) * 1e6 / done};
 }
 
 void SetDeadline(grpc::ClientContext& context) {
@@ -119,25 +128,38 @@ void MeasureCalls(Cluster& cluster, const testing::Catalogue& catalogue, const O
   for (int i = 0; i < kClients; ++i) {
     clients.push_back(std::make_unique<Client>(cluster.rpc_address()));
   }
-  Rate(clients, search(false));  // warm-up
-  Rate(clients, Ping);
-  std::vector<double> ids;
-  std::vector<double> full;
-  std::vector<double> empty;
-  std::vector<double> ids_ratios;
-  std::vector<double> full_ratios;
+  const pid_t api = cluster.pid("api");
+  LoadOf(clients, api, search(false));  // warm-up
+  LoadOf(clients, api, Ping);
+  struct Rounds {
+    std::vector<double> per_second;
+    std::vector<double> api_us;
+    std::vector<double> ratios;
+
+    void Add(const Load& load, const Load& against) {
+      per_second.push_back(load.per_second);
+      api_us.push_back(load.api_us);
+      ratios.push_back(load.per_second / against.per_second);
+    }
+  };
+  Rounds ids;
+  Rounds full;
+  Rounds empty;
   for (int pair = 0; pair < options.pairs; ++pair) {
-    ids.push_back(Rate(clients, search(true)));
-    empty.push_back(Rate(clients, Ping));
-    full.push_back(Rate(clients, search(false)));
-    ids_ratios.push_back(ids.back() / empty.back());
-    full_ratios.push_back(full.back() / empty.back());
+    const Load of_ids = LoadOf(clients, api, search(true));
+    const Load of_nothing = LoadOf(clients, api, Ping);
+    ids.Add(of_ids, of_nothing);
+    full.Add(LoadOf(clients, api, search(false)), of_nothing);
+    empty.Add(of_nothing, of_nothing);
   }
-  report.Figure("search_rpc_ids_per_s", SpreadOf(ids), "calls/s");
-  report.Figure("search_rpc_full_per_s", SpreadOf(full), "calls/s");
-  report.Figure("rpc_empty_16_per_s", SpreadOf(empty), "calls/s");
-  report.Ratio("search_rpc_ids_vs_empty", SpreadOf(ids_ratios));
-  report.Ratio("search_rpc_full_vs_empty", SpreadOf(full_ratios));
+  report.Figure("search_rpc_ids_per_s", SpreadOf(ids.per_second), "calls/s");
+  report.Figure("search_rpc_full_per_s", SpreadOf(full.per_second), "calls/s");
+  report.Figure("rpc_empty_16_per_s", SpreadOf(empty.per_second), "calls/s");
+  report.Figure("search_rpc_ids_api_us", SpreadOf(ids.api_us), "us");
+  report.Figure("search_rpc_full_api_us", SpreadOf(full.api_us), "us");
+  report.Figure("rpc_empty_16_api_us", SpreadOf(empty.api_us), "us");
+  report.Ratio("search_rpc_ids_vs_empty", SpreadOf(ids.ratios));
+  report.Ratio("search_rpc_full_vs_empty", SpreadOf(full.ratios));
 }
 
 }  // namespace

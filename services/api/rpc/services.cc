@@ -79,7 +79,8 @@ grpc::ServerUnaryReactor* SearchRpc::SearchImages(grpc::CallbackServerContext* c
     if (bytes.ok()) *response = rpc::BufferOf(*std::move(bytes));
     return bytes.status();
   };
-  const auto at_once = [&](const CallContext&, const Principal& who) -> std::optional<absl::Status> {
+  const auto at_once = [&](const CallContext&,
+                           const Principal& who) -> std::optional<absl::Status> {
     std::optional<absl::StatusOr<std::string>> bytes = handlers_.SearchImagesIfCheap(who, *asked);
     if (!bytes) return std::nullopt;
     return take(*std::move(bytes));

@@ -245,8 +245,7 @@ std::optional<absl::StatusOr<SearchResult>> SearchImagesIfCheap(const IndexState
   std::optional<absl::StatusOr<ExecuteResult>> found = ExecuteIfCheap(*snapshot, *execute);
   if (!found) return std::nullopt;
   if (!found->ok()) return found->status();
-  if ((*found)->hits.empty() && request.page_token.empty() &&
-      MayCorrect(*snapshot, asked->query)) {
+  if ((*found)->hits.empty() && request.page_token.empty() && MayCorrect(*snapshot, asked->query)) {
     return std::nullopt;
   }
   return ResultOf(state, std::move(snapshot), *asked, who, request, **std::move(found));

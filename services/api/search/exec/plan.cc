@@ -156,7 +156,8 @@ bool AppendParts(const QueryNode& node, uint32_t number, PlanContext& context, P
   }
   if (const auto* no = std::get_if<NotNode>(&node.is)) {
     if (auto plan = PlanFor(no->part[0], number, context)) {
-      parts.push_back(std::make_unique<NotPlan>(std::move(plan), SegmentOf(number, context).docs()));
+      parts.push_back(
+          std::make_unique<NotPlan>(std::move(plan), SegmentOf(number, context).docs()));
     }
     return true;
   }
