@@ -104,19 +104,16 @@ Wanted WantedOf(const TagNode& node) {
   return wanted;
 }
 
-std::string TermTextOf(const Wanted& wanted) {
-  return wanted.is_tag && !IsOneWord(wanted.text) ? TagTerm(wanted.text) : wanted.text;
-}
-
 TermOrd ExactTerm(const Segment& segment, const Wanted& wanted) {
-  return segment.FindTerm(TermTextOf(wanted));
+  if (wanted.is_tag && !IsOneWord(wanted.text)) return segment.FindTerm(TagTerm(wanted.text));
+  return segment.FindTerm(wanted.text);
 }
 
 std::vector<Expansion> Expand(const Segment& segment, const Wanted& wanted) {
   std::vector<Expansion> found;
   const TermOrd exact = ExactTerm(segment, wanted);
   if (exact != kNoTerm) found.push_back({exact, 1});
-  if (StandsForItself(wanted)) return found;
+  if (!wanted.is_prefix && wanted.typos == 0 && wanted.stemming.empty()) return found;
   if (wanted.is_prefix) {
     // Nothing that begins with these characters is a word or a tag of one.
     if (!wanted.is_tag || (wanted.text[0] != kTagPrefix && wanted.text[0] != kPairPrefix)) {

@@ -47,14 +47,7 @@ struct Expansion {
 // Ascending by term, each once. Looks through the part of the dictionary that begins alike.
 std::vector<Expansion> Expand(const Segment& segment, const Wanted& wanted);
 
-// Whether Expand gives nothing but the word or tag itself.
-inline bool StandsForItself(const Wanted& wanted) {
-  return !wanted.is_prefix && wanted.typos == 0 && wanted.stemming.empty();
-}
-
-// The word or tag itself as a term.
-std::string TermTextOf(const Wanted& wanted);
-// Where it stands; kNoTerm if the segment lacks it.
+// Only the word or tag itself, kNoTerm if the segment lacks it.
 TermOrd ExactTerm(const Segment& segment, const Wanted& wanted);
 
 // An upper bound of how many terms Expand looks at, without looking.

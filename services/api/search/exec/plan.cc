@@ -223,7 +223,7 @@ std::unique_ptr<PlanNode> PlanFor(const QueryNode& node, uint32_t number, PlanCo
 }
 
 PlanContext::PlanContext(const Snapshot& snapshot, const ExecuteRequest& request)
-    : snapshot_(snapshot), request_(request), words_(request.stemming, snapshot.segments.size()) {}
+    : snapshot_(snapshot), request_(request), words_(request.stemming) {}
 
 NodeTrace* PlanContext::TraceOf(const QueryNode& node) {
   return request_.explain ? &traces_[&node] : nullptr;

@@ -1,12 +1,13 @@
 // The words of a query as one search looks them up: what a node stands for is worked out once for
-// all segments, and where a word stands in a segment's dictionary once, whoever asks. For one
-// thread.
+// all segments, and what a word stands for in a segment's dictionary once for the bound of the work
+// and for the plan, which are made one after the other. For one thread.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -16,25 +17,16 @@ namespace stockroom::api {
 
 class SearchedWord {
  public:
-  SearchedWord(Wanted wanted, size_t segments);
+  explicit SearchedWord(Wanted wanted) : wanted_(std::move(wanted)) {}
 
   const Wanted& wanted() const { return wanted_; }
-  // Whether it stands for nothing but itself.
-  bool is_exact() const { return StandsForItself(wanted_); }
-  // As ExactTerm. `number` tells segments apart.
-  TermOrd TermIn(uint32_t number, const Segment& segment);
-  // The terms of Expand.
-  std::vector<TermOrd> TermsIn(uint32_t number, const Segment& segment);
+  // The terms of Expand. Those of the last segment are kept for the next who asks.
+  const std::vector<TermOrd>& TermsIn(uint32_t number, const Segment& segment);
 
  private:
-  struct Place {
-    bool is_known = false;
-    TermOrd term = kNoTerm;
-  };
-
   const Wanted wanted_;
-  const std::string term_;
-  std::vector<Place> places_;  // by segment
+  std::vector<TermOrd> terms_;
+  std::optional<uint32_t> terms_of_;  // segment
 };
 
 // As Lookups.
@@ -45,9 +37,7 @@ struct NodeWords {
 
 class QueryWords {
  public:
-  // Of a snapshot of so many segments.
-  QueryWords(const std::string& stemming, size_t segments)
-      : stemming_(stemming), segments_(segments) {}
+  explicit QueryWords(const std::string& stemming) : stemming_(stemming) {}
 
   // Nodes are told apart by where they stand: the query must outlive it, and stay. What it gives
   // lives as long as it does.
@@ -56,7 +46,6 @@ class QueryWords {
 
  private:
   const std::string stemming_;
-  const size_t segments_;
   absl::flat_hash_map<const void*, std::unique_ptr<NodeWords>> nodes_;
 };
 

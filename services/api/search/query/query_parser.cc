@@ -90,6 +90,9 @@ class Parser {
 
   // Bytes of the white space at `at`, 0 if there is none.
   size_t SpaceAt(size_t at) const {
+    if (at >= text_.size()) return 0;
+    const auto first = static_cast<unsigned char>(text_[at]);
+    if (first < 0x80) return first == ' ' || (first >= '\t' && first <= '\r') ? 1 : 0;
     int32_t i = static_cast<int32_t>(at);
     UChar32 c = 0;
     U8_NEXT(text_.data(), i, static_cast<int32_t>(text_.size()), c);
@@ -107,7 +110,10 @@ class Parser {
   std::string_view TakeBare(std::string_view stops) {
     const size_t begin = at_;
     int open = 0;
-    for (; !AtEnd() && stops.find(text_[at_]) == std::string_view::npos; ++at_) {
+    const auto stops_at = [stops](char c) {
+      return std::any_of(stops.begin(), stops.end(), [c](char stop) { return c == stop; });
+    };
+    for (; !AtEnd() && !stops_at(text_[at_]); ++at_) {
       if (At(')') && --open < 0) break;
       if (At('(')) ++open;
       if (SpaceAt(at_) > 0) break;
@@ -127,6 +133,8 @@ class Parser {
 
   Operator OperatorAt(size_t& length) const {
     for (const OperatorSign& sign : kOperators) {
+      // Nearly always told by the first letter.
+      if (!At(sign.text[0])) continue;
       if (text_.substr(at_, sign.text.size()) != sign.text) continue;
       const size_t end = at_ + sign.text.size();
       length = sign.text.size();
@@ -299,10 +307,10 @@ class Parser {
 
   // "w >= 3000" would look for two words.
   absl::Status CheckNoSpace(std::string_view word) {
-    const FieldInfo* field = FindField(FoldText(word));
-    if (field == nullptr || !HasOrder(*field)) return absl::OkStatus();
     SkipSpace();
     if (!At('<') && !At('>')) return absl::OkStatus();
+    const FieldInfo* field = FindField(FoldText(word));
+    if (field == nullptr || !HasOrder(*field)) return absl::OkStatus();
     return QueryError(
         "QUERY_BAD_RANGE", at_,
         "comparisons are written without spaces, as in " + std::string(field->example));
