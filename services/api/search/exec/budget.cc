@@ -113,7 +113,7 @@ class Bounds {
     looked_ += kLook;
     if (looked_ > kCheap) return endless;
     const Wanted& wanted = word.wanted();
-    const uint32_t work = ExpansionWork(segment_, wanted);
+    const uint32_t work = word.WorkIn(number_, segment_);
     // Whatever is similar enough may match.
     if (wanted.typos > 0 || !wanted.stemming.empty()) return {kLook + kFuzzyTerm * work, 0, docs()};
     WorkBound bound{kLook + kTerm * work, 0, docs()};

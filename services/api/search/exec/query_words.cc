@@ -1,13 +1,48 @@
 #include "services/api/search/exec/query_words.h"
 
+#include <numeric>
+
 namespace stockroom::api {
+namespace {
+
+bool IsPlainPrefix(const Wanted& wanted) {
+  return wanted.is_prefix && !wanted.is_tag && wanted.typos == 0 && wanted.stemming.empty();
+}
+
+}  // namespace
+
+void SearchedWord::Turn(uint32_t number) {
+  if (number_ == number) return;
+  number_ = number;
+  range_.reset();
+  terms_.reset();
+}
+
+std::pair<TermOrd, TermOrd> SearchedWord::RangeIn(const Segment& segment) {
+  if (!range_) range_ = segment.TermsWithPrefix(wanted_.text);
+  return *range_;
+}
+
+uint32_t SearchedWord::WorkIn(uint32_t number, const Segment& segment) {
+  Turn(number);
+  if (!IsPlainPrefix(wanted_)) return ExpansionWork(segment, wanted_);
+  const auto [first, last] = RangeIn(segment);
+  return 1 + last - first;
+}
 
 const std::vector<TermOrd>& SearchedWord::TermsIn(uint32_t number, const Segment& segment) {
-  if (terms_of_ == number) return terms_;
-  terms_.clear();
-  for (const Expansion& expansion : Expand(segment, wanted_)) terms_.push_back(expansion.term);
-  terms_of_ = number;
-  return terms_;
+  Turn(number);
+  if (terms_) return *terms_;
+  std::vector<TermOrd>& terms = terms_.emplace();
+  if (IsPlainPrefix(wanted_)) {
+    // The word itself is the first of them, if it is there.
+    const auto [first, last] = RangeIn(segment);
+    terms.resize(last - first);
+    std::iota(terms.begin(), terms.end(), first);
+    return terms;
+  }
+  for (const Expansion& expansion : Expand(segment, wanted_)) terms.push_back(expansion.term);
+  return terms;
 }
 
 NodeWords& QueryWords::Of(const WordsNode& node) {

@@ -20,13 +20,21 @@ class SearchedWord {
   explicit SearchedWord(Wanted wanted) : wanted_(std::move(wanted)) {}
 
   const Wanted& wanted() const { return wanted_; }
-  // The terms of Expand. Those of the last segment are kept for the next who asks.
+  // As ExpansionWork. `number` tells segments apart; what is found out of the last is kept.
+  uint32_t WorkIn(uint32_t number, const Segment& segment);
+  // The terms of Expand.
   const std::vector<TermOrd>& TermsIn(uint32_t number, const Segment& segment);
 
  private:
+  // Forgets another segment.
+  void Turn(uint32_t number);
+  // Of a word that stands for whatever begins so, and nothing else.
+  std::pair<TermOrd, TermOrd> RangeIn(const Segment& segment);
+
   const Wanted wanted_;
-  std::vector<TermOrd> terms_;
-  std::optional<uint32_t> terms_of_;  // segment
+  std::optional<uint32_t> number_;
+  std::optional<std::pair<TermOrd, TermOrd>> range_;
+  std::optional<std::vector<TermOrd>> terms_;
 };
 
 // As Lookups.

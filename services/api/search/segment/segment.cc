@@ -140,7 +140,12 @@ TermOrd Segment::FindTerm(std::string_view term) const {
 }
 
 std::pair<TermOrd, TermOrd> Segment::TermsWithPrefix(std::string_view prefix) const {
-  const TermOrd first = LowerBound(prefix).ord();
+  TermCursor cursor = LowerBound(prefix);
+  const TermOrd first = cursor.ord();
+  // Of most prefixes the end is near.
+  for (uint32_t steps = 0; steps < kBlockTerms; ++steps, cursor.Next()) {
+    if (cursor.done() || !cursor.text().starts_with(prefix)) return {first, cursor.ord()};
+  }
   // The first text behind all that begin so: the last byte that can grow has grown.
   std::string behind(prefix);
   while (!behind.empty() && behind.back() == '\xff') behind.pop_back();
