@@ -553,6 +553,29 @@ TEST_F(ExecTest, APageOfTheNewestIsCheapAsLongAsFewChunksFillIt) {
   EXPECT_FALSE(found_at_once("fox", {FacetField::kLicense})) << "all are counted";
 }
 
+TEST_F(ExecTest, LookingForOnesOwnAmongWhatOthersHideIsNotCheap) {
+  std::vector<IndexedDocument> many;
+  for (int i = 0; i < 120'000; ++i) {
+    Image image = Photo("i" + std::to_string(i), "fox");
+    image.described.visibility = Visibility::kPrivate;
+    if (i == 0) image.owner = "bob";
+    many.push_back(DocumentOf(image));
+  }
+  catalogue_.set_keeps_ids(false);
+  catalogue_.PutDocuments(many);
+  const auto is_cheap = [&](const std::string& subject, bool exact_total) {
+    const Query parsed = Parsed("nothing OR fox");
+    return ExecuteIfCheap(
+               catalogue_.snapshot(),
+               {.query = parsed, .viewer = {.subject = subject}, .exact_total = exact_total})
+        .has_value();
+  };
+  for (const bool exact_total : {false, true}) {
+    EXPECT_FALSE(is_cheap("bob", exact_total)) << "every image is asked for its owner";
+  }
+  EXPECT_TRUE(is_cheap("eve", false)) << "who has none finds none";
+}
+
 TEST_F(ExecTest, AnEmptyIndexAnswers) {
   EXPECT_THAT(Found("fox"), IsEmpty());
   const ExecuteResult result =

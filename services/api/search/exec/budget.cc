@@ -153,7 +153,8 @@ Budget::Budget(PlanContext& context)
   if (CountWords(context.request().query) > kMostWords) spent_ = kEndless;
 }
 
-bool Budget::CoversAll() {
+bool Budget::CoversAll(double owners) {
+  Spend(owners);
   const ExecuteRequest& request = context_.request();
   // What is done with each match, besides.
   double each_match = 1;
@@ -179,11 +180,11 @@ bool Budget::CoversAll() {
   return found <= static_cast<double>(kReadDocuments) && Spend(kDecoded * found);
 }
 
-bool Budget::CoversChunk(uint32_t number) {
+bool Budget::CoversChunk(uint32_t number, double owners) {
   const bool is_first = !bounds_[number].has_value();
   const WorkBound& bound = BoundOf(number);
   if (is_first) Spend(bound.fixed);
-  return Spend(kChunk + bound.each * std::min<double>(bound.matches, kChunkDocs));
+  return Spend(kChunk + owners + bound.each * std::min<double>(bound.matches, kChunkDocs));
 }
 
 bool Budget::Spend(double work) {

@@ -23,10 +23,10 @@ class Budget {
   // For the request of `context`, which must outlive it.
   explicit Budget(PlanContext& context);
 
-  // A search of all documents, before it begins.
-  bool CoversAll();
+  // A search of all documents, before it begins, of whom so many are asked for their owner.
+  bool CoversAll(double owners);
   // Another chunk of a segment, with making the plan for its first.
-  bool CoversChunk(uint32_t number);
+  bool CoversChunk(uint32_t number, double owners);
 
  private:
   bool Spend(double work);

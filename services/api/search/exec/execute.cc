@@ -23,11 +23,18 @@ constexpr double kNoDistance = 257;
 }  // namespace
 
 Execution::Execution(const Snapshot& snapshot, const ExecuteRequest& request)
-    : snapshot_(snapshot), request_(request), context_(snapshot, request) {}
+    : snapshot_(snapshot), request_(request), context_(snapshot, request) {
+  MakeParts();
+}
 
 bool Execution::Limit() {
   budget_.emplace(context_);
-  return !NeedsAll() || budget_->CoversAll();
+  if (!NeedsAll()) return true;
+  double owners = 0;
+  for (const Part& part : parts_) {
+    for (uint32_t chunk = 0; chunk < part.chunks(); ++chunk) owners += part.findable.Asks(chunk);
+  }
+  return budget_->CoversAll(owners);
 }
 
 absl::Status Execution::Prepare() {
@@ -49,7 +56,6 @@ absl::Status Execution::Prepare() {
   if (request_.sort == SortOrder::kRelevance) {
     weights_ = request_.after ? request_.after->weights : WeightsOf(snapshot_, words_);
   }
-  MakeParts();
   return absl::OkStatus();
 }
 

@@ -62,13 +62,14 @@ void Execution::RunNewest(ExecuteResult& result) {
     heads.pop();
     Stream& stream = streams[head.part];
     if (head.is_chunk) {
-      if (budget_ && !budget_->CoversChunk(parts_[head.part].number)) {
+      const uint32_t chunk = stream.next_chunk++;
+      Part& part = parts_[head.part];
+      if (budget_ && !budget_->CoversChunk(part.number, part.findable.Asks(chunk))) {
         gave_up_ = true;
         return;
       }
-      const uint32_t chunk = stream.next_chunk++;
       ChunkSet set;
-      Evaluate(parts_[head.part], chunk, set);
+      Evaluate(part, chunk, set);
       stream.hits.clear();
       stream.at = 0;
       set.ForEachWhile([&](uint16_t low) {

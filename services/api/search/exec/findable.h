@@ -22,6 +22,10 @@ class Findable {
   const DocBits& main() const { return *main_; }
   // Whether main() is all of it.
   bool is_main() const { return wider_ == nullptr; }
+  // Documents that Chunk asks for their owner.
+  uint32_t Asks(uint32_t chunk) const {
+    return is_main() ? 0 : wider_->count(chunk) - main_->count(chunk);
+  }
 
  private:
   const Segment& segment_;
