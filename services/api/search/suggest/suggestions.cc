@@ -341,14 +341,19 @@ Suggestions::Entry Suggestions::SpellingsOf(const Image& image) {
   Entry entry{
       .owner = image.owner, .seen_by_all = SeenAs(image) == Visibility::kPublic, .keys = {}};
   const std::vector<std::string>& tags = image.described.tags;
-  // The first spelling counts, so that all have to be looked at or none.
-  if (std::all_of(tags.begin(), tags.end(), IsFoldedLine)) return entry;
-  std::vector<std::string> lines;
-  for (const std::string& tag : tags) {
-    std::string line = FoldLine(tag);
-    if (line.empty() || std::find(lines.begin(), lines.end(), line) != lines.end()) continue;
-    AddSpelling(entry.keys, kTagSpelling, tag, line);
-    lines.push_back(std::move(line));
+  std::vector<std::string> folded;
+  for (size_t i = 0; i < tags.size(); ++i) {
+    if (IsFoldedLine(tags[i])) continue;
+    std::string line = FoldLine(tags[i]);
+    // The first spelling counts, also where that is the line itself.
+    const auto end = tags.begin() + static_cast<std::ptrdiff_t>(i);
+    if (line.empty() || std::find(folded.begin(), folded.end(), line) != folded.end() ||
+        std::any_of(tags.begin(), end,
+                    [&](const std::string& tag) { return tag == line && IsFoldedLine(tag); })) {
+      continue;
+    }
+    AddSpelling(entry.keys, kTagSpelling, tags[i], line);
+    folded.push_back(std::move(line));
   }
   return entry;
 }
