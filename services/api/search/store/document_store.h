@@ -45,6 +45,9 @@ std::string EncodeImage(const Image& image);
 absl::StatusOr<Image> DecodeImage(std::string_view bytes);
 // Whether the image of these bytes has the same analysis as `image`; false of anything else.
 bool HasAnalysisOf(const Image& image, std::string_view bytes);
+// Whether it has the same owner and tags, and the same people see it (SeenAs); false of anything
+// else.
+bool IsFoundLike(const Image& image, std::string_view bytes);
 
 // The files as of some moment: immutable, cheap to copy. Whoever holds it may read all documents
 // whose locators were given before; files are unmapped and removed with their last holder.
