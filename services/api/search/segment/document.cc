@@ -5,7 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "services/api/search/text/text_fold.h"
 
 namespace stockroom::api {
@@ -16,7 +18,7 @@ constexpr char kDataset[] = "dataset";
 // Collects the words of an image's fields.
 class Words {
  public:
-  explicit Words(std::string& all) : all_(all) { uses_.reserve(kUsual); }
+  explicit Words(std::string& all) : all_(all) {}
 
   // Returns how many there were.
   size_t Add(TextField field, std::string_view folded) {
@@ -65,8 +67,8 @@ class Words {
     for (const std::string& line : lines_) {
       terms.Add({&kTagPrefix, 1}, line, static_cast<Payload>(MaskOf(TextField::kTag) | kWholeTag));
     }
-    AppendTerms({&kPairPrefix, 1}, pairs_, terms);
-    AppendTerms({}, uses_, terms);
+    AppendTerms({&kPairPrefix, 1}, absl::MakeSpan(pairs_), terms);
+    AppendTerms({}, absl::MakeSpan(uses_), terms);
     return terms;
   }
 
@@ -103,7 +105,7 @@ class Words {
     return a.order == b.order && a.size == b.size && (a.size <= kOrdered || TextOf(a) == TextOf(b));
   }
   // Sorts `uses`.
-  void AppendTerms(std::string_view prefix, std::vector<Use>& uses, DocumentTerms& terms) const {
+  void AppendTerms(std::string_view prefix, absl::Span<Use> uses, DocumentTerms& terms) const {
     all_.append(kOrdered, '\0');
     for (Use& use : uses) use.order = OrderOf(use);
     all_.resize(all_.size() - kOrdered);
@@ -121,8 +123,9 @@ class Words {
   }
 
   std::string& all_;
-  std::vector<Use> uses_;
-  std::vector<Use> pairs_;
+  // Of most images without a call for memory.
+  absl::InlinedVector<Use, kUsual> uses_;
+  absl::InlinedVector<Use, kUsual / 8> pairs_;
   std::vector<std::string> lines_;
 };
 

@@ -42,6 +42,9 @@ struct DocumentView {
 
 // A whole Image in bytes of our own, versioned; and back. DecodeImage: DATA_LOSS for anything else.
 std::string EncodeImage(const Image& image);
+// The same to `to`, where EncodedRoom(image) bytes are free; gives the end.
+char* EncodeImage(const Image& image, char* to);
+size_t EncodedRoom(const Image& image);
 absl::StatusOr<Image> DecodeImage(std::string_view bytes);
 // Whether the image of these bytes has the same analysis as `image`; false of anything else.
 bool HasAnalysisOf(const Image& image, std::string_view bytes);

@@ -3,7 +3,6 @@
 // before them. There is exactly one encoding of an image, and the decoder takes no other.
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
 #include <utility>
 
 #include "services/api/search/store/document_store.h"
@@ -100,7 +99,7 @@ class Sizer {
 class Writer {
  public:
   explicit Writer(char* at) : at_(at) {}
-  const char* at() const { return at_; }
+  char* at() const { return at_; }
 
   void Text(std::string_view text) {
     Unsigned(text.size());
@@ -335,15 +334,13 @@ class FindingComparison : public Walk {
     same_ = reader_.Unsigned() == tags.size() && same_;
     for (auto it = tags.begin(); same_ && it != tags.end(); ++it) same_ = IsNext(*it);
   }
-  template <typename E>
-  void Enum(E, E, E) {
-    if constexpr (std::is_same_v<E, Visibility>) {
-      seen_as_ = static_cast<Visibility>(reader_.Byte());
-    } else {
-      // The last field that matters.
-      if (IsHidden(static_cast<ImageState>(reader_.Byte()))) seen_as_ = Visibility::kPrivate;
-      equal_ = same_ && seen_as_ == SeenAs(image_) && !reader_.broken();
-    }
+  void Enum(Visibility, Visibility, Visibility) {
+    seen_as_ = static_cast<Visibility>(reader_.Byte());
+  }
+  // The last field that matters.
+  void Enum(ImageState, ImageState, ImageState) {
+    if (IsHidden(static_cast<ImageState>(reader_.Byte()))) seen_as_ = Visibility::kPrivate;
+    equal_ = same_ && seen_as_ == SeenAs(image_) && !reader_.broken();
   }
 
  private:
@@ -361,14 +358,22 @@ bool Compare(const Image& image, std::string_view bytes) {
 
 }  // namespace
 
-std::string EncodeImage(const Image& image) {
+size_t EncodedRoom(const Image& image) {
   Sizer sizer;
   CodeImage(sizer, image);
-  std::string bytes(1 + sizer.bytes(), '\0');
-  bytes[0] = static_cast<char>(kVersion);
-  Writer writer(bytes.data() + 1);
+  return 1 + sizer.bytes();
+}
+
+char* EncodeImage(const Image& image, char* to) {
+  *to = static_cast<char>(kVersion);
+  Writer writer(to + 1);
   CodeImage(writer, image);
-  bytes.resize(static_cast<size_t>(writer.at() - bytes.data()));
+  return writer.at();
+}
+
+std::string EncodeImage(const Image& image) {
+  std::string bytes(EncodedRoom(image), '\0');
+  bytes.resize(static_cast<size_t>(EncodeImage(image, bytes.data()) - bytes.data()));
   return bytes;
 }
 
