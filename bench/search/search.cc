@@ -4,6 +4,7 @@
 
 #include "bench/search/measure.h"
 #include "bench/search/parts.h"
+#include "services/common/base/heap.h"
 #include "services/common/base/process.h"
 
 namespace stockroom::bench {
@@ -33,7 +34,9 @@ void MeasureInProcess(const testing::Catalogue& catalogue, const Options& option
 
 int Main(int argc, char** argv) {
   const Options options = ParseOptions(argc, argv);
-  SkipSearchForLockCycles();  // as services do
+  // As the api does.
+  SkipSearchForLockCycles();
+  JoinFreedMemory();
   const testing::Catalogue catalogue;
   Report report(options.json);
   MeasureInProcess(catalogue, options, report);

@@ -88,6 +88,7 @@ IndexKeeper::Options IndexOptions(const Options& options) {
 absl::Status Serve(const Options& options, const std::string& profile) {
   SR_RETURN_IF_ERROR(Validate(options));
   KeepFreedMemory(kKeptForDownloads);
+  JoinFreedMemory();
   SR_ASSIGN_OR_RETURN(const Watermarks watermarks, OpenWatermarks(options));
   SR_ASSIGN_OR_RETURN(std::vector<NamedRecipe> configured, PresetsOf(options));
   SR_ASSIGN_OR_RETURN(const std::vector<NamedRecipe> presets,

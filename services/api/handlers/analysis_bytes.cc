@@ -7,7 +7,10 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string_view>
+
+#include "services/api/handlers/plain_json.h"
 
 namespace stockroom::api {
 namespace {
@@ -34,6 +37,16 @@ constexpr char kBoolTag = TagOf(Value::kBoolValueFieldNumber, WireFormatLite::WI
 constexpr char kStructTag = TagOf(Value::kStructValueFieldNumber, kText);
 constexpr char kListTag = TagOf(Value::kListValueFieldNumber, kText);
 
+constexpr size_t kLongestVarint = 10;
+
+// Gives how many bytes it takes.
+size_t PutVarint(size_t value, char* to) {
+  size_t bytes = 0;
+  for (; value >= 0x80; value >>= 7) to[bytes++] = static_cast<char>(value | 0x80);
+  to[bytes++] = static_cast<char>(value);
+  return bytes;
+}
+
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
@@ -47,6 +60,13 @@ class Writer {
     Close(of_value);
     Close(entry);
     return fits;
+  }
+  // The same of a Value in bytes.
+  void Entry(std::string_view key, std::string_view value) {
+    const size_t entry = Open(kFieldsTag);
+    Text(kKeyTag, key);
+    Text(kValueTag, value);
+    Close(entry);
   }
 
  private:
@@ -109,20 +129,14 @@ class Writer {
       out_[begin - 1] = static_cast<char>(size);
       return;
     }
-    char length[10];
-    const size_t bytes = Varint(size, length);
+    char length[kLongestVarint];
+    const size_t bytes = PutVarint(size, length);
     out_.insert(begin, bytes - 1, '\0');
     std::memcpy(out_.data() + begin - 1, length, bytes);
   }
-  static size_t Varint(size_t value, char* to) {
-    size_t bytes = 0;
-    for (; value >= 0x80; value >>= 7) to[bytes++] = static_cast<char>(value | 0x80);
-    to[bytes++] = static_cast<char>(value);
-    return bytes;
-  }
   void Text(char tag, std::string_view text) {
-    char head[11] = {tag};
-    out_.append(head, 1 + Varint(text.size(), head + 1));
+    char head[1 + kLongestVarint] = {tag};
+    out_.append(head, 1 + PutVarint(text.size(), head + 1));
     out_.append(text);
   }
   void Number(double number) {
@@ -143,6 +157,108 @@ class Writer {
   std::string& out_;
 };
 
+// Makes of plain JSON what Writer makes of any.
+class PlainWriter {
+ public:
+  // Each byte of a text becomes twelve at most: "1," is a Value of a double in a list.
+  static constexpr size_t kMostText = 8 << 10;
+  static constexpr size_t kRoom = 12 * kMostText + 64;
+
+  explicit PlainWriter(char* to) : at_(to) {}
+  const char* at() const { return at_; }
+
+  void Begin(bool is_object) {
+    if (depth_ > 0) BeginValue();
+    Open(is_object ? kStructTag : kListTag);
+    levels_[depth_++] = is_object;
+  }
+  void End() {
+    --depth_;
+    Close();
+    if (depth_ > 0) EndValue();
+  }
+  void Key(std::string_view key) {
+    Open(kFieldsTag);
+    Put(kKeyTag, key);
+  }
+  void Text(std::string_view text) {
+    BeginValue();
+    Put(kStringTag, text);
+    EndValue();
+  }
+  void Number(double number) {
+    static_assert(std::endian::native == std::endian::little);
+    BeginValue();
+    *at_++ = kNumberTag;
+    std::memcpy(at_, &number, sizeof(number));
+    at_ += sizeof(number);
+    EndValue();
+  }
+  void Bool(bool value) {
+    BeginValue();
+    *at_++ = kBoolTag;
+    *at_++ = value ? 1 : 0;
+    EndValue();
+  }
+  void Null() {
+    BeginValue();
+    *at_++ = kNullTag;
+    *at_++ = 0;
+    EndValue();
+  }
+
+ private:
+  // Those of a level, of its member and of that one's value.
+  static constexpr int kMostOpen = 3 * PlainJson<PlainWriter>::kDeepest;
+
+  bool in_object() const { return levels_[depth_ - 1]; }
+  void BeginValue() { Open(in_object() ? kValueTag : kValuesTag); }
+  void EndValue() {
+    Close();
+    if (in_object()) Close();
+  }
+  void Open(char tag) {
+    *at_++ = tag;
+    open_[opened_++] = ++at_;
+  }
+  void Close() {
+    char* const begin = open_[--opened_];
+    auto size = static_cast<size_t>(at_ - begin);
+    if (size < 0x80) {
+      begin[-1] = static_cast<char>(size);
+      return;
+    }
+    char length[kLongestVarint];
+    const size_t bytes = PutVarint(size, length);
+    std::memmove(begin + bytes - 1, begin, size);
+    std::memcpy(begin - 1, length, bytes);
+    at_ += bytes - 1;
+  }
+  void Put(char tag, std::string_view text) {
+    *at_++ = tag;
+    at_ += PutVarint(text.size(), at_);
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+
+  char* at_;
+  int depth_ = 0;
+  int opened_ = 0;
+  bool levels_[PlainJson<PlainWriter>::kDeepest] = {};
+  char* open_[kMostOpen] = {};
+};
+
+// As Writer::Entry. Appends nothing, and gives false, if the text is not plain.
+bool AppendPlainEntry(const std::string& name, const std::string& text, std::string& bytes) {
+  if (text.size() > PlainWriter::kMostText) return false;
+  thread_local const auto room = std::make_unique_for_overwrite<char[]>(PlainWriter::kRoom);
+  PlainWriter sink(room.get());
+  if (!PlainJson(text, sink).ReadObject()) return false;
+  const std::string_view value(room.get(), static_cast<size_t>(sink.at() - room.get()));
+  Writer(bytes).Entry(name, value);
+  return true;
+}
+
 // False if it is no JSON object. Valid until the thread parses the next.
 bool ParseObject(const std::string& text, simdjson::dom::element& root) {
   thread_local simdjson::dom::parser parser;
@@ -154,6 +270,7 @@ bool ParseObject(const std::string& text, simdjson::dom::element& root) {
 bool AppendAnalysisBytes(const std::map<std::string, std::string>& analysis, std::string& bytes) {
   Writer writer(bytes);
   for (const auto& [name, text] : analysis) {
+    if (AppendPlainEntry(name, text, bytes)) continue;
     simdjson::dom::element root;
     if (!ParseObject(text, root) || !writer.Entry(name, root, 0)) return false;
   }

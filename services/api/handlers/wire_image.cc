@@ -2,9 +2,12 @@
 
 #include <google/protobuf/wire_format_lite.h>
 
+#include <algorithm>
 #include <cstring>
 #include <initializer_list>
+#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "services/api/handlers/analysis_bytes.h"
 #include "services/api/handlers/convert.h"
@@ -15,38 +18,74 @@ namespace {
 
 using google::protobuf::internal::WireFormatLite;
 
+constexpr size_t kLongestVarint = 10;
+
+// Memory that is written to front to back; kept, so that it does not grow step by step each time.
+class Buffer {
+ public:
+  void Clear() { at_ = bytes_.get(); }
+  size_t size() const { return static_cast<size_t>(at_ - bytes_.get()); }
+  char* data() { return bytes_.get(); }
+  std::string_view text() const { return {bytes_.get(), size()}; }
+  // Where the next bytes go, at most `most`; Advance says how far they went.
+  char* Room(size_t most) {
+    if (static_cast<size_t>(end_ - at_) < most) Grow(most);
+    return at_;
+  }
+  void Advance(const char* to) { at_ += to - at_; }
+
+ private:
+  void Grow(size_t most) {
+    const size_t used = size();
+    const size_t room = std::max(kFirst, 2 * (used + most));
+    auto bytes = std::make_unique_for_overwrite<char[]>(room);
+    if (used > 0) std::memcpy(bytes.get(), bytes_.get(), used);
+    bytes_ = std::move(bytes);
+    at_ = bytes_.get() + used;
+    end_ = bytes_.get() + room;
+  }
+
+  static constexpr size_t kFirst = 4096;
+  std::unique_ptr<char[]> bytes_;
+  char* at_ = nullptr;
+  char* end_ = nullptr;
+};
+
 // Fields of a message, in the order of their numbers; what is empty or 0 is left out, as proto3
 // does. Filling in the message itself and serialising that takes four times as long, and every
 // image goes through here when the index is loaded.
 class Fields {
  public:
-  explicit Fields(std::string& out) : out_(out) {}
+  explicit Fields(Buffer& out) : out_(out) {}
 
   void Text(int field, std::string_view text) {
     if (!text.empty()) Bytes(field, {text});
   }
+  // What is before a text of that size.
+  void Announce(int field, size_t size) { out_.Advance(Head(field, size)); }
   // All of them as one text.
   void Bytes(int field, std::initializer_list<std::string_view> parts) {
     size_t size = 0;
     for (const std::string_view part : parts) size += part.size();
-    Tag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
-    Varint(size);
-    for (const std::string_view part : parts) out_.append(part);
+    char* to = Head(field, size);
+    for (const std::string_view part : parts) to = Copy(part, to);
+    out_.Advance(to);
   }
   void Hex(int field, std::string_view bytes) {
     static constexpr char kDigits[] = "0123456789abcdef";
     if (bytes.empty()) return;
-    Tag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
-    Varint(2 * bytes.size());
+    char* to = Head(field, 2 * bytes.size());
     for (const char byte : bytes) {
-      const char digits[2] = {kDigits[static_cast<uint8_t>(byte) >> 4], kDigits[byte & 15]};
-      out_.append(digits, 2);
+      *to++ = kDigits[static_cast<uint8_t>(byte) >> 4];
+      *to++ = kDigits[byte & 15];
     }
+    out_.Advance(to);
   }
   void Number(int field, int64_t number) {
     if (number == 0) return;
-    Tag(field, WireFormatLite::WIRETYPE_VARINT);
-    Varint(static_cast<uint64_t>(number));
+    char* to = out_.Room(2 * kLongestVarint);
+    to = Varint(WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT), to);
+    out_.Advance(Varint(static_cast<uint64_t>(number), to));
   }
   void Time(int field, absl::Time time) {
     const google::protobuf::Timestamp timestamp = ToTimestamp(time);
@@ -58,35 +97,38 @@ class Fields {
 
   // A message's length comes after it; that of most takes a single byte.
   size_t Open(int field) {
-    Tag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
-    out_ += '\0';
+    Announce(field, 0);
     return out_.size();
   }
   void Close(size_t begin) {
-    uint8_t length[kLongest];
-    const size_t bytes = Put(out_.size() - begin, length);
-    if (bytes > 1) out_.insert(begin, bytes - 1, '\0');
+    const size_t size = out_.size() - begin;
+    char length[kLongestVarint];
+    const auto bytes = static_cast<size_t>(Varint(size, length) - length);
+    if (bytes > 1) {
+      out_.Advance(out_.Room(bytes) + bytes - 1);
+      std::memmove(out_.data() + begin + bytes - 1, out_.data() + begin, size);
+    }
     std::memcpy(out_.data() + begin - 1, length, bytes);
   }
 
  private:
-  static constexpr size_t kLongest = 10;
+  static char* Varint(uint64_t number, char* to) {
+    for (; number >= 0x80; number >>= 7) *to++ = static_cast<char>(number | 0x80);
+    *to++ = static_cast<char>(number);
+    return to;
+  }
+  static char* Copy(std::string_view text, char* to) {
+    if (!text.empty()) std::memcpy(to, text.data(), text.size());
+    return to + text.size();
+  }
+  // Gives where the field's `size` bytes go.
+  char* Head(int field, size_t size) {
+    char* to = out_.Room(2 * kLongestVarint + size);
+    to = Varint(WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), to);
+    return Varint(size, to);
+  }
 
-  static size_t Put(uint64_t number, uint8_t* to) {
-    size_t bytes = 0;
-    for (; number >= 0x80; number >>= 7) to[bytes++] = static_cast<uint8_t>(number | 0x80);
-    to[bytes++] = static_cast<uint8_t>(number);
-    return bytes;
-  }
-  void Varint(uint64_t number) {
-    uint8_t bytes[kLongest];
-    out_.append(reinterpret_cast<const char*>(bytes), Put(number, bytes));
-  }
-  void Tag(int field, WireFormatLite::WireType type) {
-    Varint(WireFormatLite::MakeTag(field, type));
-  }
-
-  std::string& out_;
+  Buffer& out_;
 };
 
 void PutRendition(const Rendition& rendition, const std::string& id, Fields& fields) {
@@ -156,22 +198,24 @@ std::string AnalysisByMessage(const Image& image) {
 }  // namespace
 
 std::string BasicWireOf(const Image& image) {
-  // Of the size of what it held before, so that it does not grow step by step.
-  thread_local std::string scratch;
-  scratch.clear();
+  thread_local Buffer scratch;
+  scratch.Clear();
   Fields fields(scratch);
   PutBasic(image, fields);
-  return scratch;
+  return std::string(scratch.text());
 }
 
 std::string AnalysisWireOf(const Image& image) {
-  thread_local std::string scratch;
-  scratch.clear();
-  Fields fields(scratch);
-  const size_t begin = fields.Open(v1::Image::kAnalysisFieldNumber);
-  if (!AppendAnalysisBytes(image.analysis, scratch)) return AnalysisByMessage(image);
-  fields.Close(begin);
-  return scratch;
+  // Of the size of what it held before, so that it does not grow step by step.
+  thread_local std::string results;
+  thread_local Buffer head;
+  results.clear();
+  if (!AppendAnalysisBytes(image.analysis, results)) return AnalysisByMessage(image);
+  head.Clear();
+  Fields(head).Announce(v1::Image::kAnalysisFieldNumber, results.size());
+  std::string wire;
+  wire.reserve(head.size() + results.size());
+  return wire.append(head.text()).append(results);
 }
 
 }  // namespace stockroom::api

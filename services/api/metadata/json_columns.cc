@@ -122,6 +122,7 @@ absl::Status ListFromJson(const std::string& text, std::vector<std::string>& lis
   return Read(text, [&](simdjson::dom::element root) {
     simdjson::dom::array array;
     if (root.get(array)) return false;
+    list.reserve(list.size() + array.size());
     for (const simdjson::dom::element element : array) {
       if (!TakeText(element, list.emplace_back())) return false;
     }
@@ -135,7 +136,8 @@ absl::Status MapFromJson(const std::string& text, std::map<std::string, std::str
     simdjson::dom::object object;
     if (root.get(object)) return false;
     for (const auto [name, value] : object) {
-      if (!TakeText(value, pairs[std::string(name)])) return false;
+      // Written in order: each comes behind all others.
+      if (!TakeText(value, pairs.try_emplace(pairs.end(), std::string(name))->second)) return false;
     }
     return true;
   });
@@ -146,6 +148,7 @@ absl::Status RenditionsFromJson(const std::string& text, std::vector<Rendition>&
   return Read(text, [&](simdjson::dom::element root) {
     simdjson::dom::array array;
     if (root.get(array)) return false;
+    renditions.reserve(renditions.size() + array.size());
     for (const simdjson::dom::element element : array) {
       simdjson::dom::object object;
       if (element.get(object) || !TakeRendition(object, renditions.emplace_back())) return false;

@@ -18,8 +18,8 @@
 namespace stockroom::api {
 namespace {
 
-// Grows with every change to what DocumentOf or the segments make of an image.
-constexpr uint32_t kIndexVersion = 3;
+// Grows with every change to what DocumentOf, ContentHash or the segments make of an image.
+constexpr uint32_t kIndexVersion = 4;
 // About 40 million images.
 constexpr uint64_t kLargestBeside = uint64_t{4} << 30;
 constexpr std::string_view kPrefix = "beside-";

@@ -321,60 +321,6 @@ void IndexWriter::FinishLoading() {
   state_.metrics.terms.Set(static_cast<int64_t>(state_.suggestions->terms()));
 }
 
-void IndexWriter::SuggestSpellings(const std::vector<Suggestions::Entry>& spellings,
-                                   const Batch& batch, const Removed& removed) const {
-  std::vector<Suggestions::Entry> added;
-  std::vector<Suggestions::Entry> gone;
-  const auto take_out = [&](const Suggestions::Shown& old) {
-    Suggestions::Entry entry = Suggestions::SpellingsOf(old.image);
-    if (!entry.keys.empty()) gone.push_back(std::move(entry));
-  };
-  for (const Draft& draft : batch.drafts) {
-    if (draft.is_ready && draft.has_spellings) added.push_back(spellings[draft.image]);
-    if (draft.before) WithOld(removed, *draft.before, take_out);
-  }
-  for (const Snapshot::Place& place : removed.places) WithOld(removed, place, take_out);
-  if (!added.empty() || !gone.empty()) state_.suggestions->Apply(added, gone);
-}
-
-bool IndexWriter::WithOld(const Removed& removed, Snapshot::Place place,
-                          absl::FunctionRef<void(const Suggestions::Shown&)> use) {
-  const SegmentState& state = removed.from->segments[place.segment];
-  if (!state.ready.Test(place.doc)) return false;
-  const DocumentView there = removed.from->Read(place);
-  const absl::StatusOr<Image> image = DecodeImage(there.image);
-  // What the file does not hold any more stays counted until the index is rebuilt.
-  if (!image.ok()) return false;
-  use(Suggestions::Shown{*image, there.words,
-                         state.segment->ordinals(Ordinal::kCamera).ValueAt(place.doc)});
-  return true;
-}
-
-void IndexWriter::Suggest(const std::vector<Image>& images, const Batch& batch,
-                          const Removed& removed) const {
-  std::vector<Suggestions::Entry> added;
-  std::vector<Suggestions::Entry> gone;
-  const auto take_out = [&](const Suggestions::Shown& old) {
-    gone.push_back(Suggestions::EntryOf(old.image, old.words, old.camera));
-  };
-  for (const Draft& draft : batch.drafts) {
-    if (!draft.is_ready) {
-      if (draft.before) WithOld(removed, *draft.before, take_out);
-      continue;
-    }
-    const Suggestions::Shown shown{images[draft.image], draft.words, draft.camera};
-    const bool is_replaced =
-        draft.before && WithOld(removed, *draft.before, [&](const Suggestions::Shown& old) {
-          Suggestions::AppendChange(old, shown, added, gone);
-        });
-    if (!is_replaced) added.push_back(Suggestions::EntryOf(shown.image, shown.words, shown.camera));
-  }
-  for (const Snapshot::Place& place : removed.places) WithOld(removed, place, take_out);
-  if (added.empty() && gone.empty()) return;
-  state_.suggestions->Apply(added, gone);
-  state_.metrics.terms.Set(static_cast<int64_t>(state_.suggestions->terms()));
-}
-
 void IndexWriter::SetPopularity(const std::vector<std::pair<std::string, uint32_t>>& counts) {
   for (size_t begin = 0; begin < counts.size(); begin += kAtOnce) {
     // Not while a snapshot is made: what replaces a document takes its counts along.

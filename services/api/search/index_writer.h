@@ -113,6 +113,11 @@ class IndexWriter {
   // Calls `use` with what was suggested of the place; false if nothing was.
   static bool WithOld(const Removed& removed, Snapshot::Place place,
                       absl::FunctionRef<void(const Suggestions::Shown&)> use);
+  // Appends what changes in the suggestions when `shown` takes that place; false if nothing was
+  // suggested of it.
+  static bool AppendChange(const Removed& removed, Snapshot::Place place,
+                           const Suggestions::Shown& shown, std::vector<Suggestions::Entry>& added,
+                           std::vector<Suggestions::Entry>& gone);
   // While loading: only what will not be counted at its end.
   void SuggestSpellings(const std::vector<Suggestions::Entry>& spellings, const Batch& batch,
                         const Removed& removed) const;

@@ -9,4 +9,6 @@ void KeepFreedMemory(size_t bytes) {
   mallopt(M_TRIM_THRESHOLD, static_cast<int>(bytes));
 }
 
+void JoinFreedMemory() { mallopt(M_MXFAST, 0); }
+
 }  // namespace stockroom

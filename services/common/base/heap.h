@@ -1,4 +1,4 @@
-// How much freed memory a process keeps.
+// What a process does with freed memory.
 #pragma once
 
 #include <cstddef>
@@ -12,5 +12,11 @@ namespace stockroom {
 // when a block of half as much is freed. Of the whole process; the last call counts; other
 // allocators do not listen. Any thread.
 void KeepFreedMemory(size_t bytes);
+
+// As glibc starts, small blocks that a thread frees are put aside as they are, and all of them are
+// joined with their neighbours whenever a large one is freed: whoever frees many small ones and now
+// and then a large one, as an index that takes in images does, tidies up again and again. From now
+// on each is joined at once. Of the whole process, as above.
+void JoinFreedMemory();
 
 }  // namespace stockroom

@@ -154,7 +154,7 @@ TEST_F(SearchAnswerTest, WhateverAResultHoldsItsBytesAreItsMessage) {
     text += "{}";
     return text.append(static_cast<size_t>(levels - 1), '}');
   };
-  const std::string results[] = {
+  std::vector<std::string> results = {
       R"({})",
       R"({"a":-0.0,"b":1e300,"c":-7,"d":18446744073709551615,"e":0.1})",
       R"({"a":123456789012345678901234567890})",
@@ -193,11 +193,27 @@ TEST_F(SearchAnswerTest, WhateverAResultHoldsItsBytesAreItsMessage) {
       "",
       R"({"long":")" + std::string(20'000, 'x') + R"(","list":[[[)" + std::string(300, '1') +
           R"(]],{"y":[true,false,null]}]})",
+      nested(15),
+      nested(16),
+      nested(17),
       nested(20),
       nested(64),
       nested(65),
       nested(66),
+      R"({"a":[1.5,-2.25,12345678901234.5,1234567890123456.5,0.000000000000001,1e22,1E-7,1.]})",
+      R"({"a":[1.3333333730697632,0.30000000000000004,123456789012345,1234567890123456,2.5e+3]})",
   };
+  // Whatever stands wherever in a text, and lengths that take a byte more.
+  for (const char* const odd : {"\\n", "\"", "\\", "\x01", "\x7f", "\xc3\xa4", "\x80"}) {
+    for (size_t at = 0; at < 20; ++at) {
+      std::string text(24, 'x');
+      results.push_back(R"({"a":")" + text.insert(at, odd) + R"("})");
+    }
+  }
+  for (size_t length = 90; length < 130; ++length) {
+    const std::string text(length, 'x');
+    results.push_back(R"({"a":{"b":[{"c":")" + text + R"("},2]},")" + text + R"(":null})");
+  }
   for (const std::string& result : results) {
     for (const bool alone : {true, false}) {
       Image image = RichImage(1);

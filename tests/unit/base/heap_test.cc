@@ -1,6 +1,7 @@
 #include "services/common/base/heap.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <cstring>
@@ -39,6 +40,18 @@ TEST(Heap, GivesFreedPagesAgainWithoutFaults) {
     for (int i = 0; i < 10; ++i) TakeAndFree();
     EXPECT_LT(Faults() - before, 1'000) << "of 20,480 pages";
   }).join();
+}
+
+TEST(Heap, JoinsSmallBlocksAtOnce) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer allocates";
+#endif
+  JoinFreedMemory();
+  {
+    std::vector<std::unique_ptr<char[]>> blocks;
+    for (int i = 0; i < 10'000; ++i) blocks.push_back(std::make_unique_for_overwrite<char[]>(40));
+  }
+  EXPECT_EQ(mallinfo2().fsmblks, 0u) << "bytes put aside";
 }
 
 }  // namespace

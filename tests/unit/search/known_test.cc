@@ -128,5 +128,44 @@ TEST(HasAnalysisOfTest, IsFalseOfBytesThatAreNoImage) {
   }
 }
 
+TEST(IsFoundLikeTest, LooksAtOwnerTagsAndWhoSeesIt) {
+  Image image = Analysed("a", 1, "fox");
+  image.owner = "bob";
+  image.described.tags = {"red", "fox"};
+  image.described.attributes = {{"k", "v"}};
+  image.state = ImageState::kReady;
+  const std::string bytes = EncodeImage(image);
+  EXPECT_TRUE(IsFoundLike(image, bytes));
+  Image other = image;
+  other.described.title = "another";
+  other.described.attributes.clear();
+  other.filename = "x";
+  other.state = ImageState::kFailed;
+  EXPECT_TRUE(IsFoundLike(other, bytes));
+  const auto expect_other = [&](auto change) {
+    Image changed = image;
+    change(changed);
+    EXPECT_FALSE(IsFoundLike(changed, bytes));
+    EXPECT_FALSE(IsFoundLike(image, EncodeImage(changed)));
+  };
+  expect_other([](Image& i) { i.owner = "bop"; });
+  expect_other([](Image& i) { i.owner = ""; });
+  expect_other([](Image& i) { i.described.tags = {"red"}; });
+  expect_other([](Image& i) { i.described.tags = {"red", "fox", "fox"}; });
+  expect_other([](Image& i) { i.described.tags = {"fox", "red"}; });
+  expect_other([](Image& i) { i.described.visibility = Visibility::kUnlisted; });
+  expect_other([](Image& i) { i.state = ImageState::kFlagged; });
+  // What is hidden counts as private.
+  other = image;
+  other.described.visibility = Visibility::kPrivate;
+  Image hidden = image;
+  hidden.state = ImageState::kRejected;
+  EXPECT_TRUE(IsFoundLike(other, EncodeImage(hidden)));
+  EXPECT_FALSE(IsFoundLike(image, ""));
+  for (size_t size = 0; size < bytes.find("fox", bytes.find("red")); ++size) {
+    EXPECT_FALSE(IsFoundLike(image, bytes.substr(0, size))) << size;
+  }
+}
+
 }  // namespace
 }  // namespace stockroom::api

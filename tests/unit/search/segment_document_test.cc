@@ -21,7 +21,9 @@ constexpr Payload kAttribute = 16;
 
 std::vector<std::pair<std::string, int>> TermsOf(const IndexedDocument& document) {
   std::vector<std::pair<std::string, int>> terms;
-  for (const DocumentTerm& term : document.terms) terms.emplace_back(term.term, term.payload);
+  for (size_t i = 0; i < document.terms.size(); ++i) {
+    terms.emplace_back(document.terms[i].term, document.terms[i].payload);
+  }
   return terms;
 }
 bool Has(const IndexedDocument& document, HasField field) {

@@ -213,8 +213,9 @@ inline uint32_t InSteps(uint32_t words) {
 inline void ExpectTermsOf(const Segment& segment, const Model& sorted) {
   std::map<std::string, std::vector<std::pair<Doc, Payload>>> terms;
   for (Doc doc = 0; doc < sorted.size(); ++doc) {
-    for (const DocumentTerm& term : sorted[doc].document.terms) {
-      terms[term.term].push_back({doc, term.payload});
+    const DocumentTerms& of_document = sorted[doc].document.terms;
+    for (size_t i = 0; i < of_document.size(); ++i) {
+      terms[std::string(of_document[i].term)].push_back({doc, of_document[i].payload});
     }
   }
   ASSERT_EQ(segment.terms(), terms.size());

@@ -5,7 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "services/api/search/text/text_fold.h"
 
 namespace stockroom::api {
@@ -16,7 +18,7 @@ constexpr char kDataset[] = "dataset";
 // Collects the words of an image's fields.
 class Words {
  public:
-  explicit Words(std::string& all) : all_(all) { uses_.reserve(kUsual); }
+  explicit Words(std::string& all) : all_(all) {}
 
   // Returns how many there were.
   size_t Add(TextField field, std::string_view folded) {
@@ -42,28 +44,31 @@ class Words {
     return words;
   }
   void AddTag(const std::string& tag) {
-    const std::string line = FoldLine(tag);
+    if (IsFoldedLine(tag)) return AddLine(tag);
+    AddLine(FoldLine(tag));
+  }
+  void AddLine(std::string_view line) {
     if (line.empty()) return;
     const size_t words = Add(TextField::kTag, line);
     if (words == 1 && uses_.back().size == line.size()) {
       uses_.back().payload |= kWholeTag;
     } else {
-      lines_.push_back(kTagPrefix + line);
+      lines_.emplace_back(line);
     }
   }
   size_t count() const { return uses_.size(); }
 
-  std::vector<DocumentTerm> Terms() {
+  DocumentTerms Terms() {
     std::sort(lines_.begin(), lines_.end());
     lines_.erase(std::unique(lines_.begin(), lines_.end()), lines_.end());
     // Words begin with a letter or the like, so tags and pairs come before them.
-    std::vector<DocumentTerm> terms;
-    terms.reserve(lines_.size() + pairs_.size() + uses_.size());
-    for (std::string& line : lines_) {
-      terms.push_back({std::move(line), static_cast<Payload>(MaskOf(TextField::kTag) | kWholeTag)});
+    DocumentTerms terms;
+    terms.reserve(lines_.size() + pairs_.size() + uses_.size(), 2 * all_.size());
+    for (const std::string& line : lines_) {
+      terms.Add({&kTagPrefix, 1}, line, static_cast<Payload>(MaskOf(TextField::kTag) | kWholeTag));
     }
-    AppendTerms(std::string(1, kPairPrefix), pairs_, terms);
-    AppendTerms("", uses_, terms);
+    AppendTerms({&kPairPrefix, 1}, absl::MakeSpan(pairs_), terms);
+    AppendTerms({}, absl::MakeSpan(uses_), terms);
     return terms;
   }
 
@@ -77,34 +82,50 @@ class Words {
     // The first bytes of the word as a number, which orders as they do.
     uint64_t order = 0;
   };
+  static constexpr size_t kOrdered = sizeof(Use::order);
 
   std::string_view TextOf(const Use& use) const {
     return std::string_view(all_).substr(use.begin, use.size);
   }
+  // Needs kOrdered bytes behind the word.
+  uint64_t OrderOf(const Use& use) const {
+    uint64_t order = 0;
+    std::memcpy(&order, all_.data() + use.begin, kOrdered);
+    order = __builtin_bswap64(order);
+    return use.size >= kOrdered ? order
+                                : order >> 8 * (kOrdered - use.size) << 8 * (kOrdered - use.size);
+  }
+  bool IsBefore(const Use& a, const Use& b) const {
+    if (a.order != b.order) return a.order < b.order;
+    // Where all of one is in its number, it is how the other begins.
+    if (a.size <= kOrdered || b.size <= kOrdered) return a.size < b.size;
+    return TextOf(a) < TextOf(b);
+  }
+  bool IsSame(const Use& a, const Use& b) const {
+    return a.order == b.order && a.size == b.size && (a.size <= kOrdered || TextOf(a) == TextOf(b));
+  }
   // Sorts `uses`.
-  void AppendTerms(const std::string& prefix, std::vector<Use>& uses,
-                   std::vector<DocumentTerm>& terms) const {
-    for (Use& use : uses) {
-      std::memcpy(&use.order, all_.data() + use.begin, std::min<size_t>(use.size, 8));
-      use.order = __builtin_bswap64(use.order);
-    }
-    std::sort(uses.begin(), uses.end(), [&](const Use& a, const Use& b) {
-      return a.order != b.order ? a.order < b.order : TextOf(a) < TextOf(b);
-    });
+  void AppendTerms(std::string_view prefix, absl::Span<Use> uses, DocumentTerms& terms) const {
+    all_.append(kOrdered, '\0');
+    for (Use& use : uses) use.order = OrderOf(use);
+    all_.resize(all_.size() - kOrdered);
+    std::sort(uses.begin(), uses.end(),
+              [this](const Use& a, const Use& b) { return IsBefore(a, b); });
     for (size_t i = 0; i < uses.size();) {
-      const std::string_view text = TextOf(uses[i]);
+      const Use& first = uses[i];
       size_t times = 0;
       Payload payload = 0;
-      for (; i < uses.size() && TextOf(uses[i]) == text; ++i, ++times) payload |= uses[i].payload;
+      for (; i < uses.size() && IsSame(uses[i], first); ++i, ++times) payload |= uses[i].payload;
       const int frequency = times == 1 ? 0 : times == 2 ? 1 : times <= 4 ? 2 : 3;
-      terms.push_back({std::string(prefix).append(text),
-                       static_cast<Payload>(payload | frequency << kFrequencyShift)});
+      terms.Add(prefix, TextOf(first),
+                static_cast<Payload>(payload | frequency << kFrequencyShift));
     }
   }
 
   std::string& all_;
-  std::vector<Use> uses_;
-  std::vector<Use> pairs_;
+  // Of most images without a call for memory.
+  absl::InlinedVector<Use, kUsual> uses_;
+  absl::InlinedVector<Use, kUsual / 8> pairs_;
   std::vector<std::string> lines_;
 };
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -33,8 +35,47 @@ inline constexpr char kPairPrefix = '\x02';
 std::string PairTerm(std::string_view first, std::string_view second);
 
 struct DocumentTerm {
-  std::string term;
+  std::string_view term;
   Payload payload = 0;
+};
+
+// Terms side by side in memory of their own: a string for each would cost more than all else that
+// is done with it.
+class DocumentTerms {
+ public:
+  DocumentTerms() = default;
+  DocumentTerms(std::initializer_list<DocumentTerm> terms) {
+    for (const DocumentTerm& term : terms) push_back(term);
+  }
+  void reserve(size_t terms, size_t bytes) {
+    terms_.reserve(terms);
+    bytes_.reserve(bytes);
+  }
+  void push_back(const DocumentTerm& term) { Add({}, term.term, term.payload); }
+  // `prefix` and `text` are the term.
+  void Add(std::string_view prefix, std::string_view text, Payload payload) {
+    bytes_.append(prefix).append(text);
+    terms_.push_back({bytes_.size(), payload});
+  }
+  void clear() {
+    terms_.clear();
+    bytes_.clear();
+  }
+  bool empty() const { return terms_.empty(); }
+  size_t size() const { return terms_.size(); }
+  // Valid until something is added.
+  DocumentTerm operator[](size_t i) const {
+    const size_t begin = i == 0 ? 0 : terms_[i - 1].end;
+    return {std::string_view(bytes_).substr(begin, terms_[i].end - begin), terms_[i].payload};
+  }
+
+ private:
+  struct Term {
+    size_t end = 0;  // in `bytes_`
+    Payload payload = 0;
+  };
+  std::string bytes_;
+  std::vector<Term> terms_;
 };
 
 // As in ValueField but kOwner; "" where there is none.
@@ -49,7 +90,7 @@ struct IndexedDocument {
   ImageState state = ImageState::kReady;
   // Public, and not hidden by moderation: SeenAs.
   bool seen_by_all = false;
-  std::vector<DocumentTerm> terms;  // sorted by term, each once
+  DocumentTerms terms;  // sorted by term, each once
   // Number of words in all fields.
   uint32_t length = 0;
   std::string license;

@@ -77,12 +77,15 @@ void SegmentBuilder::Add(const IndexedDocument& document, Locator locator) {
   const std::string* values[kOrdinals] = {&document.owner,  &document.license, &document.format,
                                           &document.camera, &document.lens,    &document.dataset};
   for (size_t i = 0; i < kOrdinals; ++i) row.values[i] = state.values[i].Number(*values[i]);
-  // First the hash of each, so that its memory is on the way.
+  // Step by step for all of them, so that the memory that a step needs is on the way.
   const size_t first = state.terms.size();
-  for (const DocumentTerm& term : document.terms) {
+  const size_t count = document.terms.size();
+  for (size_t i = 0; i < count; ++i) {
+    const DocumentTerm term = document.terms[i];
     state.terms.push_back({state.texts.Prepare(term.term), term.payload});
   }
-  for (size_t i = 0; i < document.terms.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) state.texts.Fetch(state.terms[first + i].number);
+  for (size_t i = 0; i < count; ++i) {
     uint32_t& number = state.terms[first + i].number;
     number = state.texts.Number(document.terms[i].term, number);
   }

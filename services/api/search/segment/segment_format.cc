@@ -50,14 +50,29 @@ uint64_t Checksum(const uint8_t* data, size_t bytes) {
   return sum ^ sum >> 32;
 }
 
+namespace {
+
+// Fewer than eight bytes as a number, without a call for so little.
+uint64_t Few(const uint8_t* at, size_t bytes) {
+  if (bytes >= 4) {
+    const uint64_t end = Load<uint32_t>(at + bytes - 4);
+    return Load<uint32_t>(at) | end << 8 * (bytes - 4);
+  }
+  if (bytes == 0) return 0;
+  const uint64_t first = at[0];
+  const uint64_t middle = at[bytes / 2];
+  const uint64_t last = at[bytes - 1];
+  return first | middle << 8 * (bytes / 2) | last << 8 * (bytes - 1);
+}
+
+}  // namespace
+
 uint64_t HashBytes(std::string_view bytes) {
   const auto* at = reinterpret_cast<const uint8_t*>(bytes.data());
   size_t left = bytes.size();
   uint64_t hash = left * kPrimes[3];
   for (; left >= 8; left -= 8, at += 8) hash = Step(hash, Load<uint64_t>(at));
-  uint64_t last = 0;
-  if (left > 0) std::memcpy(&last, at, left);
-  return Spread(Step(hash, last));
+  return Spread(Step(hash, Few(at, left)));
 }
 
 uint64_t TermList::DirectoryBytes(Form form, uint64_t count, uint64_t chunks) {

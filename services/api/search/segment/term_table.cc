@@ -24,6 +24,12 @@ uint32_t TermTable::Prepare(std::string_view text) const {
   return hash;
 }
 
+void TermTable::Fetch(uint32_t prepared) const {
+  if (slots_.empty()) return;
+  const Slot& slot = slots_[prepared & (slots_.size() - 1)];
+  if (slot.number != 0) __builtin_prefetch(&starts_[slot.number - 1]);
+}
+
 uint32_t TermTable::Number(std::string_view text, uint32_t prepared) {
   if (slots_.size() < 2 * (size_t{size()} + 1)) Grow();
   const size_t mask = slots_.size() - 1;

@@ -12,8 +12,9 @@ class TermTable {
  public:
   // The number of `text`: the next one if it is new.
   uint32_t Number(std::string_view text) { return Number(text, Prepare(text)); }
-  // The same in two steps: memory is fetched between them, while others are prepared.
+  // The same in steps: memory is fetched between them, while the same is done for others.
   uint32_t Prepare(std::string_view text) const;
+  void Fetch(uint32_t prepared) const;  // may be left out
   uint32_t Number(std::string_view text, uint32_t prepared);
   uint32_t size() const { return static_cast<uint32_t>(starts_.size() - 1); }
   std::string_view text(uint32_t number) const {

@@ -1,6 +1,9 @@
 #include "services/api/search/similar/result_reader.h"
 
+#include <bit>
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 #include <system_error>
 
 namespace stockroom::api {
@@ -45,11 +48,28 @@ bool ResultReader::NextMember(std::string_view& key) {
 
 bool ResultReader::NextElement() { return Next(']'); }
 
+void ResultReader::SkipPlain() {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr uint64_t kEach = 0x0101010101010101;
+  for (; text_.size() - at_ >= sizeof(uint64_t); at_ += sizeof(uint64_t)) {
+    uint64_t bytes = 0;
+    std::memcpy(&bytes, text_.data() + at_, sizeof(bytes));
+    const uint64_t quote = bytes ^ kEach * '"';
+    const uint64_t escape = bytes ^ kEach * '\\';
+    // The high bit of the first byte that is one of the two, and maybe of others behind it.
+    const uint64_t found =
+        (((quote - kEach) & ~quote) | ((escape - kEach) & ~escape)) & kEach * 0x80;
+    if (found == 0) continue;
+    at_ += static_cast<size_t>(std::countr_zero(found)) / 8;
+    return;
+  }
+}
+
 std::string_view ResultReader::String() {
   ok_ = ok_ && Take('"');
   if (!ok_) return {};
   const size_t begin = at_;
-  for (; at_ < text_.size(); ++at_) {
+  for (SkipPlain(); at_ < text_.size(); ++at_) {
     if (text_[at_] == '"') return text_.substr(begin, at_++ - begin);
     if (text_[at_] == '\\') ++at_;
   }

@@ -54,6 +54,8 @@ class ResultReader {
     return true;
   }
   void SkipNumber();
+  // Of a string, to the next quote or escape, or near the end.
+  void SkipPlain();
   bool Next(char closing);
 
   std::string_view text_;

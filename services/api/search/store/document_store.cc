@@ -19,6 +19,8 @@ namespace {
 
 // Each is a mapping, of which Linux gives a process 65,530.
 constexpr size_t kMaxFiles = 16384;
+// Of a thread that stores documents: some tens of them.
+constexpr size_t kKeptForImages = size_t{128} << 10;
 constexpr uint64_t kMinFileBytes = uint64_t{64} << 10;
 
 // Files by number modulo the table's size, a power of two; numbers are chosen so that no two meet.
@@ -112,12 +114,18 @@ class FileDocumentStore final : public DocumentStore {
 
 std::vector<absl::StatusOr<StoredDocument>> FileDocumentStore::Append(
     std::span<const NewDocument> documents) {
-  std::vector<std::string> encoded;
+  size_t room = 0;
+  for (const NewDocument& one : documents) room += EncodedRoom(one.image);
+  // Kept: memory for each image would cost as much as encoding it.
+  thread_local const auto kept = std::make_unique_for_overwrite<char[]>(kKeptForImages);
+  const std::unique_ptr<char[]> own(room > kKeptForImages ? new char[room] : nullptr);
+  char* to = own != nullptr ? own.get() : kept.get();
   std::vector<Record> records;
-  encoded.reserve(documents.size());
   records.reserve(documents.size());
   for (const auto& [image, document, wire] : documents) {
-    const std::string& bytes = encoded.emplace_back(EncodeImage(image));
+    char* const end = EncodeImage(image, to);
+    const std::string_view bytes(to, static_cast<size_t>(end - to));
+    to = end;
     records.push_back({.texts = {image.id, image.md5, document.words, document.description,
                                  wire.basic, wire.rest, bytes},
                        .revision = image.revision,

@@ -42,9 +42,15 @@ struct DocumentView {
 
 // A whole Image in bytes of our own, versioned; and back. DecodeImage: DATA_LOSS for anything else.
 std::string EncodeImage(const Image& image);
+// The same to `to`, where EncodedRoom(image) bytes are free; gives the end.
+char* EncodeImage(const Image& image, char* to);
+size_t EncodedRoom(const Image& image);
 absl::StatusOr<Image> DecodeImage(std::string_view bytes);
 // Whether the image of these bytes has the same analysis as `image`; false of anything else.
 bool HasAnalysisOf(const Image& image, std::string_view bytes);
+// Whether it has the same owner and tags, and the same people see it (SeenAs); false of anything
+// else.
+bool IsFoundLike(const Image& image, std::string_view bytes);
 
 // The files as of some moment: immutable, cheap to copy. Whoever holds it may read all documents
 // whose locators were given before; files are unmapped and removed with their last holder.

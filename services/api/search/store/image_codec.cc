@@ -99,7 +99,7 @@ class Sizer {
 class Writer {
  public:
   explicit Writer(char* at) : at_(at) {}
-  const char* at() const { return at_; }
+  char* at() const { return at_; }
 
   void Text(std::string_view text) {
     Unsigned(text.size());
@@ -268,22 +268,15 @@ class Reader {
   bool broken_ = false;
 };
 
-// Walks over an image's fields up to the analysis, and compares that.
-class AnalysisComparison {
+// Walks over an image's fields up to the renditions; who derives from it looks at some of them.
+class Walk {
  public:
-  AnalysisComparison(std::string_view bytes, const Image& image) : reader_(bytes), image_(image) {}
+  Walk(std::string_view bytes, const Image& image) : reader_(bytes), image_(image) {}
   bool equal() const { return equal_; }
 
-  void Text(std::string_view) { reader_.Bytes(reader_.Unsigned()); }
+  void Text(const std::string&) { reader_.Bytes(reader_.Unsigned()); }
   void Texts(const std::vector<std::string>&) { SkipTexts(1); }
-  void Map(const std::map<std::string, std::string>& map) {
-    if (&map != &image_.analysis) return SkipTexts(2);
-    equal_ = reader_.Unsigned() == map.size();
-    for (auto it = map.begin(); equal_ && it != map.end(); ++it) {
-      equal_ = IsNext(it->first) && IsNext(it->second);
-    }
-    equal_ = equal_ && !reader_.broken();
-  }
+  void Map(const std::map<std::string, std::string>&) { SkipTexts(2); }
   void Signed(int64_t) { reader_.Unsigned(); }
   template <typename E>
   void Enum(E, E, E) {
@@ -300,35 +293,96 @@ class AnalysisComparison {
   }
   void Renditions(const std::vector<Rendition>&) {}
 
- private:
+ protected:
   bool IsNext(const std::string& text) { return reader_.Bytes(reader_.Unsigned()) == text; }
-  void SkipTexts(uint64_t each) {
-    for (uint64_t left = each * reader_.Count(each); left > 0; --left) Text({});
-  }
 
   Reader reader_;
   const Image& image_;
   bool equal_ = false;
+
+ private:
+  void SkipTexts(uint64_t each) {
+    for (uint64_t left = each * reader_.Count(each); left > 0; --left) {
+      reader_.Bytes(reader_.Unsigned());
+    }
+  }
 };
+
+class AnalysisComparison : public Walk {
+ public:
+  using Walk::Walk;
+
+  void Map(const std::map<std::string, std::string>& map) {
+    if (&map != &image_.analysis) return Walk::Map(map);
+    equal_ = reader_.Unsigned() == map.size();
+    for (auto it = map.begin(); equal_ && it != map.end(); ++it) {
+      equal_ = IsNext(it->first) && IsNext(it->second);
+    }
+    equal_ = equal_ && !reader_.broken();
+  }
+};
+
+class FindingComparison : public Walk {
+ public:
+  using Walk::Walk;
+
+  void Text(const std::string& text) {
+    if (&text != &image_.owner) return Walk::Text(text);
+    same_ = IsNext(text) && same_;
+  }
+  void Texts(const std::vector<std::string>& tags) {
+    same_ = reader_.Unsigned() == tags.size() && same_;
+    for (auto it = tags.begin(); same_ && it != tags.end(); ++it) same_ = IsNext(*it);
+  }
+  void Enum(Visibility, Visibility, Visibility) {
+    seen_as_ = static_cast<Visibility>(reader_.Byte());
+  }
+  // The last field that matters.
+  void Enum(ImageState, ImageState, ImageState) {
+    if (IsHidden(static_cast<ImageState>(reader_.Byte()))) seen_as_ = Visibility::kPrivate;
+    equal_ = same_ && seen_as_ == SeenAs(image_) && !reader_.broken();
+  }
+
+ private:
+  bool same_ = true;  // so far
+  Visibility seen_as_ = Visibility::kPrivate;
+};
+
+template <typename Comparison>
+bool Compare(const Image& image, std::string_view bytes) {
+  if (bytes.empty() || bytes[0] != static_cast<char>(kVersion)) return false;
+  Comparison comparison(bytes.substr(1), image);
+  CodeImage(comparison, image);
+  return comparison.equal();
+}
 
 }  // namespace
 
-std::string EncodeImage(const Image& image) {
+size_t EncodedRoom(const Image& image) {
   Sizer sizer;
   CodeImage(sizer, image);
-  std::string bytes(1 + sizer.bytes(), '\0');
-  bytes[0] = static_cast<char>(kVersion);
-  Writer writer(bytes.data() + 1);
+  return 1 + sizer.bytes();
+}
+
+char* EncodeImage(const Image& image, char* to) {
+  *to = static_cast<char>(kVersion);
+  Writer writer(to + 1);
   CodeImage(writer, image);
-  bytes.resize(static_cast<size_t>(writer.at() - bytes.data()));
+  return writer.at();
+}
+
+std::string EncodeImage(const Image& image) {
+  std::string bytes(EncodedRoom(image), '\0');
+  bytes.resize(static_cast<size_t>(EncodeImage(image, bytes.data()) - bytes.data()));
   return bytes;
 }
 
 bool HasAnalysisOf(const Image& image, std::string_view bytes) {
-  if (bytes.empty() || bytes[0] != static_cast<char>(kVersion)) return false;
-  AnalysisComparison comparison(bytes.substr(1), image);
-  CodeImage(comparison, image);
-  return comparison.equal();
+  return Compare<AnalysisComparison>(image, bytes);
+}
+
+bool IsFoundLike(const Image& image, std::string_view bytes) {
+  return Compare<FindingComparison>(image, bytes);
 }
 
 absl::StatusOr<Image> DecodeImage(std::string_view bytes) {

@@ -308,21 +308,25 @@ bool HasWord(std::string_view words, std::string_view spaced) {
 
 void Suggestions::AppendChange(const Shown& before, const Shown& after, std::vector<Entry>& added,
                                std::vector<Entry>& removed) {
-  const Visibility visibility = SeenAs(after.image);
-  if (before.image.owner != after.image.owner || SeenAs(before.image) != visibility ||
-      before.image.described.tags != after.image.described.tags || before.camera != after.camera) {
-    added.push_back(EntryOf(after.image, after.words, after.camera));
-    removed.push_back(EntryOf(before.image, before.words, before.camera));
-    return;
+  if (before.image.owner == after.image.owner && SeenAs(before.image) == SeenAs(after.image) &&
+      before.image.described.tags == after.image.described.tags && before.camera == after.camera) {
+    return AppendChangeOfWords(after.image, before.words, after.words, added, removed);
   }
-  if (before.words == after.words) return;
-  const WordsApart apart = Compare(before.words, after.words);
+  added.push_back(EntryOf(after.image, after.words, after.camera));
+  removed.push_back(EntryOf(before.image, before.words, before.camera));
+}
+
+void Suggestions::AppendChangeOfWords(const Image& image, std::string_view before,
+                                      std::string_view after, std::vector<Entry>& added,
+                                      std::vector<Entry>& removed) {
+  if (before == after) return;
+  const WordsApart apart = Compare(before, after);
   const std::vector<std::string_view> old_words = WordsIn(apart.before);
   const std::vector<std::string_view> new_words = WordsIn(apart.after);
   const auto append = [&](const std::vector<std::string_view>& words,
                           const std::vector<std::string_view>& others, std::vector<Entry>& to) {
     Entry entry{
-        .owner = after.image.owner, .seen_by_all = visibility == Visibility::kPublic, .keys = {}};
+        .owner = image.owner, .seen_by_all = SeenAs(image) == Visibility::kPublic, .keys = {}};
     for (const std::string_view word : words) {
       const std::string spaced = ' ' + std::string(word) + ' ';
       if (std::binary_search(others.begin(), others.end(), word) || HasWord(apart.head, spaced) ||
@@ -341,14 +345,19 @@ Suggestions::Entry Suggestions::SpellingsOf(const Image& image) {
   Entry entry{
       .owner = image.owner, .seen_by_all = SeenAs(image) == Visibility::kPublic, .keys = {}};
   const std::vector<std::string>& tags = image.described.tags;
-  // The first spelling counts, so that all have to be looked at or none.
-  if (std::all_of(tags.begin(), tags.end(), IsFoldedLine)) return entry;
-  std::vector<std::string> lines;
-  for (const std::string& tag : tags) {
-    std::string line = FoldLine(tag);
-    if (line.empty() || std::find(lines.begin(), lines.end(), line) != lines.end()) continue;
-    AddSpelling(entry.keys, kTagSpelling, tag, line);
-    lines.push_back(std::move(line));
+  std::vector<std::string> folded;
+  for (size_t i = 0; i < tags.size(); ++i) {
+    if (IsFoldedLine(tags[i])) continue;
+    std::string line = FoldLine(tags[i]);
+    // The first spelling counts, also where that is the line itself.
+    const auto end = tags.begin() + static_cast<std::ptrdiff_t>(i);
+    if (line.empty() || std::find(folded.begin(), folded.end(), line) != folded.end() ||
+        std::any_of(tags.begin(), end,
+                    [&](const std::string& tag) { return tag == line && IsFoldedLine(tag); })) {
+      continue;
+    }
+    AddSpelling(entry.keys, kTagSpelling, tags[i], line);
+    folded.push_back(std::move(line));
   }
   return entry;
 }

@@ -42,6 +42,10 @@ class Suggestions {
   // entries, but without most of what stays.
   static void AppendChange(const Shown& before, const Shown& after, std::vector<Entry>& added,
                            std::vector<Entry>& removed);
+  // The same where owner, tags, camera and who sees the image stay as they are in `image`.
+  static void AppendChangeOfWords(const Image& image, std::string_view before,
+                                  std::string_view after, std::vector<Entry>& added,
+                                  std::vector<Entry>& removed);
   // Of what EntryOf gives only what Recount does not find by itself.
   static Entry SpellingsOf(const Image& image);
   // One step. Only READY images belong here. Calls at once may come in any order, a removal even

@@ -1,16 +1,16 @@
 #include "services/api/search/text/text_fold.h"
 
-#include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
-#include <unicode/unistr.h>
-#include <unicode/uscript.h>
 #include <unicode/utf8.h>
 
-#include <algorithm>
 #include <array>
+
+#include "services/api/search/text/char_table.h"
 
 namespace stockroom::api {
 namespace {
+
+using char_table::CharKind;
 
 bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
@@ -23,67 +23,6 @@ bool IsAscii(std::string_view text) {
 
 char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-// Latin letters that Unicode does not decompose, but people type without.
-std::string_view PlainLetter(UChar32 c) {
-  switch (c) {
-    case 0x00E6:
-      return "ae";
-    case 0x00F0:
-      return "d";
-    case 0x00F8:
-      return "o";
-    case 0x00FE:
-      return "th";
-    case 0x0111:
-      return "d";
-    case 0x0127:
-      return "h";
-    case 0x0131:
-      return "i";
-    case 0x0142:
-      return "l";
-    case 0x0153:
-      return "oe";
-    case 0x0167:
-      return "t";
-    default:
-      return {};
-  }
-}
-
-// Marks that belong to no script are accents. Those of Indic scripts are vowels; the two excepted
-// tell kana such as か and が apart.
-bool IsAccent(UChar32 c) {
-  constexpr UChar32 kFirstMark = 0x300;
-  if (c < kFirstMark || u_charType(c) != U_NON_SPACING_MARK || c == 0x3099 || c == 0x309A)
-    return false;
-  UErrorCode error = U_ZERO_ERROR;
-  return uscript_getScript(c, &error) == USCRIPT_INHERITED;
-}
-
-void AppendUtf8(std::string& out, UChar32 c) {
-  char bytes[U8_MAX_LENGTH];
-  int32_t length = 0;
-  U8_APPEND_UNSAFE(bytes, length, c);
-  out.append(bytes, length);
-}
-
-bool IsWrittenWithoutSpaces(UChar32 c) {
-  UErrorCode error = U_ZERO_ERROR;
-  switch (uscript_getScript(c, &error)) {
-    case USCRIPT_HAN:
-    case USCRIPT_HIRAGANA:
-    case USCRIPT_KATAKANA:
-    case USCRIPT_THAI:
-    case USCRIPT_LAO:
-    case USCRIPT_KHMER:
-    case USCRIPT_MYANMAR:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Letters and digits: most text needs no look into Unicode's tables.
 constexpr std::array<bool, 128> AsciiWord() {
   std::array<bool, 128> is{};
@@ -94,41 +33,23 @@ constexpr std::array<bool, 128> AsciiWord() {
 }
 constexpr std::array<bool, 128> kAsciiWord = AsciiWord();
 
-enum class CharKind { kSeparator, kRun, kMark, kAlone };
-
-CharKind KindOf(UChar32 c) {
-  const uint32_t category = U_GET_GC_MASK(c);
-  if (category & U_GC_M_MASK) return CharKind::kMark;
-  if (category & (U_GC_L_MASK | U_GC_N_MASK)) {
-    return IsWrittenWithoutSpaces(c) ? CharKind::kAlone : CharKind::kRun;
-  }
-  // U+FFFD stands for what is not text.
-  return (category & U_GC_SO_MASK) && c != 0xFFFD ? CharKind::kAlone : CharKind::kSeparator;
+CharKind KindInWord(UChar32 c) {
+  return c <= char_table::kLastOfTable ? char_table::CharacterOf(c).kind : char_table::KindOf(c);
 }
 
 // Appends it.
-void FoldPiece(std::string_view text, std::string& folded) {
-  UErrorCode error = U_ZERO_ERROR;
-  const icu::Normalizer2* fold = icu::Normalizer2::getNFKCCasefoldInstance(error);
-  const icu::Normalizer2* decompose = icu::Normalizer2::getNFDInstance(error);
-  // Their tables are compiled into the library.
-  if (U_FAILURE(error)) {
-    folded += text;
-    return;
-  }
-  const auto source = icu::UnicodeString::fromUTF8(
-      icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
-  const icu::UnicodeString plain = decompose->normalize(fold->normalize(source, error), error);
-  for (int32_t i = 0; i < plain.length();) {
-    const UChar32 c = plain.char32At(i);
-    i += U16_LENGTH(c);
-    if (IsAccent(c)) continue;
-    const std::string_view letter = PlainLetter(c);
-    if (letter.empty()) {
-      AppendUtf8(folded, c);
-    } else {
-      folded += letter;
+void FoldPiece(std::string_view piece, std::string& folded) {
+  const size_t before = folded.size();
+  for (int32_t i = 0, size = static_cast<int32_t>(piece.size()); i < size;) {
+    UChar32 c = 0;
+    U8_NEXT(piece.data(), i, size, c);
+    const char_table::Character* character =
+        c >= 0 && c <= char_table::kLastOfTable ? &char_table::CharacterOf(c) : nullptr;
+    if (character == nullptr || character->size == char_table::Character::kDepends) {
+      folded.resize(before);
+      return char_table::FoldWhole(piece, folded);
     }
+    folded += character->folded();
   }
 }
 
@@ -149,7 +70,9 @@ std::string FoldText(std::string_view text) {
   std::string folded;
   folded.reserve(text.size());
   const auto append_ascii = [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) folded += LowerAscii(text[i]);
+    const size_t at = folded.size();
+    folded.append(text, begin, end - begin);
+    for (size_t i = at; i < folded.size(); ++i) folded[i] = LowerAscii(folded[i]);
   };
   if (IsAscii(text)) {
     append_ascii(0, text.size());
@@ -179,29 +102,28 @@ std::string FoldText(std::string_view text) {
 
 std::string FoldLine(std::string_view text) {
   if (IsFoldedLine(text)) return std::string(text);
-  const std::string folded = FoldText(text);
-  std::string line(folded.size(), '\0');
+  std::string line = FoldText(text);
+  // One space for at least one: what is kept never overtakes what is read.
   size_t length = 0;
   bool gap = false;
-  for (int32_t i = 0, size = static_cast<int32_t>(folded.size()); i < size;) {
+  for (int32_t i = 0, size = static_cast<int32_t>(line.size()); i < size;) {
     const int32_t begin = i;
-    UChar32 c = static_cast<uint8_t>(folded[begin]);
+    UChar32 c = static_cast<uint8_t>(line[begin]);
     bool is_space = false;
     if (c < 0x80) {
       is_space = c == ' ' || (c >= '\t' && c <= '\r');
       ++i;
     } else {
-      U8_NEXT(folded.data(), i, size, c);
+      U8_NEXT(line.data(), i, size, c);
       is_space = c >= 0 && u_isUWhiteSpace(c);
     }
     if (is_space) {
       gap = true;
       continue;
     }
-    // One space for at least one: the line is never longer than the text.
     if (gap && length > 0) line[length++] = ' ';
     gap = false;
-    for (int32_t at = begin; at < i; ++at) line[length++] = folded[at];
+    for (int32_t at = begin; at < i; ++at) line[length++] = line[at];
   }
   line.resize(length);
   return line;
@@ -225,7 +147,7 @@ void ForEachWord(std::string_view folded, absl::FunctionRef<void(std::string_vie
     } else {
       UChar32 c = 0;
       U8_NEXT(folded.data(), i, size, c);
-      kind = c < 0 ? CharKind::kSeparator : KindOf(c);
+      kind = c < 0 ? CharKind::kSeparator : KindInWord(c);
     }
     const bool continues =
         before != CharKind::kSeparator &&
@@ -245,7 +167,7 @@ bool IsOneCharacter(std::string_view word) {
   int32_t at = 0;
   UChar32 c = 0;
   U8_NEXT(word.data(), at, static_cast<int32_t>(word.size()), c);
-  return c >= 0 && KindOf(c) == CharKind::kAlone;
+  return c >= 0 && KindInWord(c) == CharKind::kAlone;
 }
 
 std::vector<std::string> SplitWords(std::string_view folded) {
