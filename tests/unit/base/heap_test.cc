@@ -49,7 +49,7 @@ TEST(Heap, JoinsSmallBlocksAtOnce) {
   JoinFreedMemory();
   {
     std::vector<std::unique_ptr<char[]>> blocks;
-    for (int i = 0; i < 10'000; ++i) blocks.push_back(std::make_unique_for_overwrite<char[]>(40));
+    for (int i = 0; i < 1'000; ++i) blocks.push_back(std::make_unique_for_overwrite<char[]>(40));
   }
   EXPECT_EQ(mallinfo2().fsmblks, 0u) << "bytes put aside";
 }
