@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "services/api/handlers/plain_json.h"
+#include "services/api/handlers/varint.h"
 
 namespace stockroom::api {
 namespace {
@@ -36,16 +37,6 @@ constexpr char kStringTag = TagOf(Value::kStringValueFieldNumber, kText);
 constexpr char kBoolTag = TagOf(Value::kBoolValueFieldNumber, WireFormatLite::WIRETYPE_VARINT);
 constexpr char kStructTag = TagOf(Value::kStructValueFieldNumber, kText);
 constexpr char kListTag = TagOf(Value::kListValueFieldNumber, kText);
-
-constexpr size_t kLongestVarint = 10;
-
-// Gives how many bytes it takes.
-size_t PutVarint(size_t value, char* to) {
-  size_t bytes = 0;
-  for (; value >= 0x80; value >>= 7) to[bytes++] = static_cast<char>(value | 0x80);
-  to[bytes++] = static_cast<char>(value);
-  return bytes;
-}
 
 class Writer {
  public:
@@ -130,13 +121,13 @@ class Writer {
       return;
     }
     char length[kLongestVarint];
-    const size_t bytes = PutVarint(size, length);
+    const auto bytes = static_cast<size_t>(PutVarint(size, length) - length);
     out_.insert(begin, bytes - 1, '\0');
     std::memcpy(out_.data() + begin - 1, length, bytes);
   }
   void Text(char tag, std::string_view text) {
     char head[1 + kLongestVarint] = {tag};
-    out_.append(head, 1 + PutVarint(text.size(), head + 1));
+    out_.append(head, static_cast<size_t>(PutVarint(text.size(), head + 1) - head));
     out_.append(text);
   }
   void Number(double number) {
@@ -229,14 +220,14 @@ class PlainWriter {
       return;
     }
     char length[kLongestVarint];
-    const size_t bytes = PutVarint(size, length);
+    const auto bytes = static_cast<size_t>(PutVarint(size, length) - length);
     std::memmove(begin + bytes - 1, begin, size);
     std::memcpy(begin - 1, length, bytes);
     at_ += bytes - 1;
   }
   void Put(char tag, std::string_view text) {
     *at_++ = tag;
-    at_ += PutVarint(text.size(), at_);
+    at_ = PutVarint(text.size(), at_);
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }

@@ -1,7 +1,6 @@
 #include "services/api/handlers/search_messages.h"
 
 #include <google/protobuf/arena.h>
-#include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "services/api/handlers/query_messages.h"
+#include "services/api/handlers/varint.h"
 #include "services/api/handlers/wire_image.h"
 #include "services/api/search/query/query_parser.h"
 #include "services/api/search/query/words.h"
@@ -21,7 +21,6 @@ namespace stockroom::api {
 namespace {
 
 using google::protobuf::internal::WireFormatLite;
-using google::protobuf::io::CodedOutputStream;
 
 constexpr int kDefaultPage = 50;
 constexpr int kMaxPage = 500;
@@ -156,9 +155,8 @@ void FillRest(const v1::SearchImagesRequest& request, const SearchRequest& asked
 }
 
 void AppendVarint(uint64_t number, std::string& bytes) {
-  uint8_t varint[10];
-  const uint8_t* end = CodedOutputStream::WriteVarint64ToArray(number, varint);
-  bytes.append(reinterpret_cast<const char*>(varint), static_cast<size_t>(end - varint));
+  char varint[kLongestVarint];
+  bytes.append(varint, static_cast<size_t>(PutVarint(number, varint) - varint));
 }
 
 void AppendTag(int field, WireFormatLite::WireType type, std::string& bytes) {

@@ -12,13 +12,12 @@
 #include "services/api/handlers/analysis_bytes.h"
 #include "services/api/handlers/convert.h"
 #include "services/api/handlers/serialise.h"
+#include "services/api/handlers/varint.h"
 
 namespace stockroom::api {
 namespace {
 
 using google::protobuf::internal::WireFormatLite;
-
-constexpr size_t kLongestVarint = 10;
 
 // Memory that is written to front to back; kept, so that it does not grow step by step each time.
 class Buffer {
@@ -84,8 +83,8 @@ class Fields {
   void Number(int field, int64_t number) {
     if (number == 0) return;
     char* to = out_.Room(2 * kLongestVarint);
-    to = Varint(WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT), to);
-    out_.Advance(Varint(static_cast<uint64_t>(number), to));
+    to = PutVarint(WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_VARINT), to);
+    out_.Advance(PutVarint(static_cast<uint64_t>(number), to));
   }
   void Time(int field, absl::Time time) {
     const google::protobuf::Timestamp timestamp = ToTimestamp(time);
@@ -103,7 +102,7 @@ class Fields {
   void Close(size_t begin) {
     const size_t size = out_.size() - begin;
     char length[kLongestVarint];
-    const auto bytes = static_cast<size_t>(Varint(size, length) - length);
+    const auto bytes = static_cast<size_t>(PutVarint(size, length) - length);
     if (bytes > 1) {
       out_.Advance(out_.Room(bytes) + bytes - 1);
       std::memmove(out_.data() + begin + bytes - 1, out_.data() + begin, size);
@@ -112,11 +111,6 @@ class Fields {
   }
 
  private:
-  static char* Varint(uint64_t number, char* to) {
-    for (; number >= 0x80; number >>= 7) *to++ = static_cast<char>(number | 0x80);
-    *to++ = static_cast<char>(number);
-    return to;
-  }
   static char* Copy(std::string_view text, char* to) {
     if (!text.empty()) std::memcpy(to, text.data(), text.size());
     return to + text.size();
@@ -124,8 +118,8 @@ class Fields {
   // Gives where the field's `size` bytes go.
   char* Head(int field, size_t size) {
     char* to = out_.Room(2 * kLongestVarint + size);
-    to = Varint(WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), to);
-    return Varint(size, to);
+    to = PutVarint(WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), to);
+    return PutVarint(size, to);
   }
 
   Buffer& out_;
