@@ -243,7 +243,7 @@ void ChunkSet::AddTo(uint64_t* bits) const {
 
 void ChunkSet::ListTo(uint16_t* out) const {
   if (is_list()) {
-    std::memcpy(out, docs_, listed_ * sizeof(uint16_t));
+    std::copy(docs_, docs_ + listed_, out);
   } else {
     ListBits(bits_, out);
   }
