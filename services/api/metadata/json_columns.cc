@@ -136,8 +136,7 @@ absl::Status MapFromJson(const std::string& text, std::map<std::string, std::str
     simdjson::dom::object object;
     if (root.get(object)) return false;
     for (const auto [name, value] : object) {
-      // Written in order: each comes behind all others.
-      if (!TakeText(value, pairs.try_emplace(pairs.end(), std::string(name))->second)) return false;
+      if (!TakeText(value, pairs[std::string(name)])) return false;
     }
     return true;
   });

@@ -10,6 +10,7 @@
 #include "services/api/search/store/folder.h"
 #include "services/api/search/store/mapped_file.h"
 #include "services/api/search/store/record_batch.h"
+#include "services/common/base/kept_room.h"
 #include "services/common/base/mutex.h"
 #include "services/common/base/status.h"
 #include "services/common/base/strings.h"
@@ -114,12 +115,11 @@ class FileDocumentStore final : public DocumentStore {
 
 std::vector<absl::StatusOr<StoredDocument>> FileDocumentStore::Append(
     std::span<const NewDocument> documents) {
-  size_t room = 0;
-  for (const NewDocument& one : documents) room += EncodedRoom(one.image);
-  // Kept: memory for each image would cost as much as encoding it.
-  thread_local const auto kept = std::make_unique_for_overwrite<char[]>(kKeptForImages);
-  const std::unique_ptr<char[]> own(room > kKeptForImages ? new char[room] : nullptr);
-  char* to = own != nullptr ? own.get() : kept.get();
+  size_t bytes_of_all = 0;
+  for (const NewDocument& one : documents) bytes_of_all += EncodedRoom(one.image);
+  thread_local std::unique_ptr<char[]> kept;
+  const KeptRoom<kKeptForImages> room(kept, bytes_of_all);
+  char* to = room.data();
   std::vector<Record> records;
   records.reserve(documents.size());
   for (const auto& [image, document, wire] : documents) {

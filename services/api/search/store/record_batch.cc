@@ -1,5 +1,9 @@
 #include "services/api/search/store/record_batch.h"
 
+#include <memory>
+
+#include "services/common/base/kept_room.h"
+
 namespace stockroom::api {
 namespace {
 
@@ -11,16 +15,14 @@ bool Follows(const Record& record, const Record& other) {
 }
 
 void WriteSideBySide(std::span<Record> records, uint64_t bytes) {
-  // Kept: the allocator tidies up all it has before it gives out as much memory.
-  thread_local const auto kept = std::make_unique_for_overwrite<char[]>(kAtOnce);
-  const std::unique_ptr<char[]> own(bytes > kAtOnce ? new char[bytes] : nullptr);
-  char* const buffer = own != nullptr ? own.get() : kept.get();
-  char* at = buffer;
+  thread_local std::unique_ptr<char[]> kept;
+  const KeptRoom<kAtOnce> room(kept, bytes);
+  char* at = room.data();
   for (const Record& record : records) {
     WriteRecord(at, record.texts, record.revision, record.content_hash, record.unit);
     at += record.size;
   }
-  const absl::Status status = records[0].file->Write(records[0].unit, {buffer, bytes});
+  const absl::Status status = records[0].file->Write(records[0].unit, {room.data(), bytes});
   for (Record& record : records) record.status = status;
 }
 
