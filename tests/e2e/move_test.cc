@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "services/common/blobs/blocking.h"
@@ -68,6 +69,9 @@ class FileServer {
       ::_exit(127);
     }
     Await([this] { return Http("/readyz").first == 0; });
+    // Its own connections: gRPC's threads pause for 0.1 s after a second without events, and a
+    // call in that time would still be sent to the server that was killed.
+    blobs_.emplace(RemoteBlobClient::Options{.target = target()}, metrics_);
   }
   // SIGKILL.
   void Kill() {
@@ -98,7 +102,7 @@ class FileServer {
     log << in.rdbuf();
     ADD_FAILURE() << log.str();
   }
-  RemoteBlobClient& blobs() { return blobs_; }
+  RemoteBlobClient& blobs() { return *blobs_; }  // once it was started
 
  private:
   const std::string folder_;
@@ -106,7 +110,7 @@ class FileServer {
   const int http_port_ = FreePort();
   pid_t pid_ = 0;
   Metrics metrics_;
-  RemoteBlobClient blobs_{{.target = target()}, metrics_};
+  std::optional<RemoteBlobClient> blobs_;
 };
 
 class MoveE2e : public ::testing::Test {
