@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 #include <numeric>
 #include <utility>
+
+#include "services/api/search/segment/segment_memory.h"
 
 namespace stockroom::api::segment_format {
 namespace {
@@ -268,7 +271,8 @@ void Draft::Allocate(Shape shape) {
   for (const uint64_t bytes : sections) header.bytes += FilledUp(bytes);
 
   // Zeros: what fills up, and what nobody sets.
-  block_ = std::shared_ptr<uint64_t[]>(new uint64_t[header.bytes / 8]());
+  block_ = AllocateSegment(header.bytes);
+  if (block_ == nullptr) throw std::bad_alloc();
   std::memcpy(block_.get(), &header, sizeof(header));
   uint8_t* at = reinterpret_cast<uint8_t*>(block_.get()) + sizeof(Header);
   for (size_t i = 0; i < kSections; ++i) {

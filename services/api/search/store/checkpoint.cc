@@ -1,7 +1,6 @@
 #include "services/api/search/store/checkpoint.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "services/api/search/segment/segment_memory.h"
 #include "services/api/search/store/checkpoint_columns.h"
 #include "services/api/search/store/checkpoint_manifest.h"
 #include "services/api/search/store/folder.h"
@@ -170,30 +170,6 @@ class CheckpointWriter {
   Manifest manifest_;
 };
 
-// Memory for a segment: outside of the heap, in huge pages where there are some.
-class Block {
- public:
-  explicit Block(uint64_t bytes) : bytes_(bytes) {
-    // Columns may be read eight bytes at a time past their end.
-    void* const at = mmap(nullptr, bytes_ + 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                          /*fd=*/-1, /*offset=*/0);
-    if (at == MAP_FAILED) return;
-    data_ = static_cast<char*>(at);
-    madvise(data_, bytes_ + 8, MADV_HUGEPAGE);
-  }
-  ~Block() {
-    if (data_ != nullptr) munmap(data_, bytes_ + 8);
-  }
-  Block(const Block&) = delete;
-  Block& operator=(const Block&) = delete;
-
-  char* data() { return data_; }  // null: no memory
-
- private:
-  const uint64_t bytes_;
-  char* data_ = nullptr;
-};
-
 absl::StatusOr<std::shared_ptr<const Segment>> ReadSegment(const Folder& folder,
                                                            const ManifestFile& named) {
   const std::string path = folder.PathOf(named.name);
@@ -203,15 +179,16 @@ absl::StatusOr<std::shared_ptr<const Segment>> ReadSegment(const Folder& folder,
   if (!S_ISREG(info.st_mode) || static_cast<uint64_t>(info.st_size) != named.bytes) {
     return FileDamaged(path + " does not have the length that the manifest says");
   }
-  const auto block = std::make_shared<Block>(named.bytes);
-  if (block->data() == nullptr) return FileError(ENOMEM, "memory for " + path);
-  SR_RETURN_IF_ERROR(ReadAll(file.get(), block->data(), named.bytes, path));
+  const std::shared_ptr<uint64_t[]> block = AllocateSegment(named.bytes);
+  if (block == nullptr) return FileError(ENOMEM, "memory for " + path);
+  char* const bytes = reinterpret_cast<char*>(block.get());
+  SR_RETURN_IF_ERROR(ReadAll(file.get(), bytes, named.bytes, path));
   // The kernel need not keep it as well.
   posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
-  if (Crc32c({block->data(), named.bytes}) != named.crc) {
+  if (Crc32c({bytes, named.bytes}) != named.crc) {
     return FileDamaged(path + " is damaged");
   }
-  return Segment::Open({reinterpret_cast<const uint8_t*>(block->data()), named.bytes}, block);
+  return Segment::Open({reinterpret_cast<const uint8_t*>(bytes), named.bytes}, block);
 }
 
 absl::Status ReadSegments(const Folder& folder, const Manifest& manifest,
