@@ -3,7 +3,9 @@
 //
 // Workload: 400 small images with seeded titles and tags; 8 clients on connections of their own
 // ask, one call at a time, for the 20 newest that match two words (each about 10 % of the images);
-// full records come back. The peer is SystemService.Ping.
+// full records come back. The peer is SystemService.Ping. Then one client asks the file server, to
+// which nothing happened for about a second before each call.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <functional>
@@ -12,6 +14,9 @@
 
 #include "absl/time/clock.h"
 #include "bench/common/report.h"
+#include "services/common/base/digest.h"
+#include "services/common/rpc/channel.h"
+#include "stockroom/internal/blobs.grpc.pb.h"
 #include "tests/support/cluster.h"
 
 namespace stockroom::bench {
@@ -88,6 +93,27 @@ bool CallSearch(Client& client, v1::ImageView view, int call) {
   return response.ok();
 }
 
+// How long calls to the file server take that each come after about a second of quiet.
+std::vector<double> MicrosAfterQuiet(const std::string& file_server) {
+  constexpr int kCalls = 60;
+  const auto stub = internal::BlobService::NewStub(rpc::MakeChannel(file_server, {}));
+  internal::StatBlobRequest request;
+  request.set_sha256(std::string(Digest::Of("not there").bytes()));
+  std::vector<double> micros;
+  for (int i = 0; i <= kCalls; ++i) {
+    absl::SleepFor(absl::Milliseconds(940 + 4 * i));
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(10)));
+    internal::BlobInfo info;
+    const absl::Time begin = absl::Now();
+    // That there is none is an answer, too.
+    stub->StatBlob(&context, request, &info);
+    if (i > 0) micros.push_back(absl::ToDoubleMicroseconds(absl::Now() - begin));  // 0 connects
+  }
+  std::sort(micros.begin(), micros.end());
+  return micros;
+}
+
 int Main(int argc, char** argv) {
   const Arguments arguments =
       ParseArguments(argc, argv, "usage: scripts/bench rpc [--json] [--pairs N]");
@@ -128,6 +154,9 @@ int Main(int argc, char** argv) {
   report.Figure("rpc_empty_per_s", SpreadOf(empty), "calls/s");
   report.Ratio("rpc_search_vs_empty", SpreadOf(basic_ratios));
   report.Ratio("rpc_search_full_vs_empty", SpreadOf(full_ratios));
+  const std::vector<double> quiet = MicrosAfterQuiet(cluster.fileserver_address());
+  report.Figure("rpc_after_quiet_p50_us", SpreadOf(quiet), "us");
+  report.Figure("rpc_after_quiet_p90_us", SpreadOf({quiet[quiet.size() * 9 / 10]}), "us");
   return 0;
 }
 

@@ -96,12 +96,13 @@ TEST_F(IndexTest, FindsOnlyWhatThePrincipalMayFind) {
 TEST_F(IndexTest, ReplacesOlderRevisionsAndIgnoresThemAfterwards) {
   Image second = Picture("a", "second");
   second.revision = 2;
-  index_.Apply({Picture("a", "first")}, {});
+  // The other keeps the segment that both are in.
+  index_.Apply({Picture("a", "first"), Picture("b", "other")}, {});
   index_.Apply({second}, {});
   index_.Apply({Picture("a", "first")}, {});
   EXPECT_THAT(Found("first"), IsEmpty());
   EXPECT_THAT(Found("second"), ElementsAre("a"));
-  EXPECT_EQ(index_.size(), 1);
+  EXPECT_EQ(index_.size(), 2);
 }
 
 TEST_F(IndexTest, RemembersTheRevisionOfWhatIsNotReady) {
