@@ -302,16 +302,21 @@ TEST_F(Render, KeepsCopyrightAloneWhenAsked) {
   picture.set("exif-ifd0-Copyright", "Ann (Ann, ASCII, 4 components, 4 bytes)");
   picture.set("exif-ifd0-Artist", "Bob (Bob, ASCII, 4 components, 4 bytes)");
   picture.set("exif-ifd0-Make", "Spy (Spy, ASCII, 4 components, 4 bytes)");
-  const std::string file = Encode(picture, ".jpg");
-  for (const char* format : {"jpeg", "webp", "png", "avif"}) {
-    const auto kept = Bytes(file, absl::StrCat("fit=32x32/keep=copyright/format=", format));
-    ASSERT_TRUE(kept.ok()) << kept.status();
-    const auto result = SourceImage::Open(*kept, {});
-    EXPECT_EQ(result->copyright(), "Ann") << format;
-    EXPECT_EQ(result->artist(), "Bob") << format;
-    EXPECT_EQ(kept->find("Spy"), std::string::npos) << format;
-    EXPECT_EQ(Bytes(file, absl::StrCat("fit=32x32/format=", format))->find("Ann"),
-              std::string::npos);
+  // JPEG is resized in its planes, which have no metadata; of others the loader brings all of it.
+  for (const char* input : {".jpg", ".webp"}) {
+    SCOPED_TRACE(input);
+    const std::string file = Encode(picture, input);
+    ASSERT_NE(file.find("Spy"), std::string::npos);
+    for (const char* format : {"jpeg", "webp", "png", "avif"}) {
+      const auto kept = Bytes(file, absl::StrCat("fit=32x32/keep=copyright/format=", format));
+      ASSERT_TRUE(kept.ok()) << kept.status();
+      const auto result = SourceImage::Open(*kept, {});
+      EXPECT_EQ(result->copyright(), "Ann") << format;
+      EXPECT_EQ(result->artist(), "Bob") << format;
+      EXPECT_EQ(kept->find("Spy"), std::string::npos) << format;
+      EXPECT_EQ(Bytes(file, absl::StrCat("fit=32x32/format=", format))->find("Ann"),
+                std::string::npos);
+    }
   }
 }
 
