@@ -14,6 +14,11 @@ Spread SpreadOf(std::vector<double> values) {
   return {median, values.front(), values.back()};
 }
 
+double Percentile(std::vector<double> values, double part) {
+  std::sort(values.begin(), values.end());
+  return values[std::min(values.size() - 1, static_cast<size_t>(part * values.size()))];
+}
+
 void Report::Print(const std::string& name, const Spread& value, const std::string& unit,
                    bool is_ratio) {
   if (json_) {

@@ -15,6 +15,8 @@ struct Spread {
 };
 // Requires at least one value.
 Spread SpreadOf(std::vector<double> values);
+// The value that `part` (0 to 1) of them are below. Requires at least one.
+double Percentile(std::vector<double> values, double part);
 
 // Prints one figure a line: JSON objects (name, value, unit, min, max, and ratio with its own
 // ratio_min and ratio_max where two things were compared in the same run), or a table for people.

@@ -2,17 +2,11 @@
 
 #include <malloc.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
 namespace stockroom::bench {
-
-double Percentile(std::vector<double> values, double part) {
-  std::sort(values.begin(), values.end());
-  return values[std::min(values.size() - 1, static_cast<size_t>(part * values.size()))];
-}
 
 void Check(const absl::Status& status, const char* what) {
   if (status.ok()) return;

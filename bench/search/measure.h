@@ -17,9 +17,6 @@ inline double MicrosSince(SteadyClock::time_point start) {
   return std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count();
 }
 
-// Requires at least one value.
-double Percentile(std::vector<double> values, double part);
-
 // Ends the program with the message.
 void Check(const absl::Status& status, const char* what);
 

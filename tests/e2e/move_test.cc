@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <sstream>
 
 #include "services/common/blobs/blocking.h"
@@ -69,9 +68,6 @@ class FileServer {
       ::_exit(127);
     }
     Await([this] { return Http("/readyz").first == 0; });
-    // Its own connections: gRPC's threads pause for 0.1 s after a second without events, and a
-    // call in that time would still be sent to the server that was killed.
-    blobs_.emplace(RemoteBlobClient::Options{.target = target()}, metrics_);
   }
   // SIGKILL.
   void Kill() {
@@ -102,7 +98,7 @@ class FileServer {
     log << in.rdbuf();
     ADD_FAILURE() << log.str();
   }
-  RemoteBlobClient& blobs() { return *blobs_; }  // once it was started
+  RemoteBlobClient& blobs() { return blobs_; }
 
  private:
   const std::string folder_;
@@ -110,7 +106,7 @@ class FileServer {
   const int http_port_ = FreePort();
   pid_t pid_ = 0;
   Metrics metrics_;
-  std::optional<RemoteBlobClient> blobs_;
+  RemoteBlobClient blobs_{{.target = target()}, metrics_};
 };
 
 class MoveE2e : public ::testing::Test {
